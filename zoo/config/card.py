@@ -1,0 +1,222 @@
+"""A card: what a dataset is. One flat YAML a dataset; every field is documented in `datasets/README.md`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, PrivateAttr, model_validator
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Range = Annotated[tuple[NonNegativeInt, NonNegativeInt], Field(description="half-open range of row numbers")]
+
+
+class Part(BaseModel):
+    """Plain, frozen data; a key that it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+class File(Part):
+    """A file of a source: fetched by name and sha256, or, without a hash, a path of the user's own."""
+
+    name: Annotated[str, Field(min_length=1, description="file name; without sha256, a path relative to the card")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_path_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class SklearnSource(Part):
+    """A set that ships inside scikit-learn: no network."""
+
+    kind: Literal["sklearn"]
+    name: Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
+
+
+class IdxSource(Part):
+    """The idx.gz files of the MNIST family: images and labels, train and, if there are any, test."""
+
+    kind: Literal["idx"]
+    images: File
+    labels: File
+    test_images: File | None = None
+    test_labels: File | None = None
+
+
+class NpzSource(Part):
+    """NumPy arrays by name: `features` (n, height, width[, channels]) and `target` (n,); test arrays if there are any."""
+
+    kind: Literal["npz"]
+    file: File
+    features: str = "x_train"
+    target: str = "y_train"
+    test_features: str | None = None
+    test_target: str | None = None
+
+
+class CsvSource(Part):
+    """A table with a header line. Columns of the card are read by name, the others are left alone."""
+
+    kind: Literal["csv"]
+    file: File
+    test_file: File | None = None
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    missing: tuple[str, ...] = ("", "NA", "?")
+
+
+Source = Annotated[SklearnSource | IdxSource | NpzSource | CsvSource, Field(discriminator="kind")]
+
+
+class ImageFeature(Part):
+    """Pixels of one fixed size; `range` is the source's own scale, which becomes 0..255 for the models."""
+
+    type: Literal["image"]
+    shape: tuple[PositiveInt, PositiveInt, Literal[1, 3]]
+    range: tuple[float, float] = (0.0, 255.0)
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> ImageFeature:
+        if self.range[0] >= self.range[1]:
+            raise ValueError("range must be two rising numbers: the darkest and the brightest value of a pixel")
+        return self
+
+
+class NumberFeature(Part):
+    """A number; a missing one is filled, then the column is standardised. Statistics are the training split's."""
+
+    type: Literal["number"] = "number"
+    fill: Literal["median", "mean"] = "median"
+
+
+class CategoryFeature(Part):
+    """A category as text; words that the training split lacks, and missing ones, share one place."""
+
+    type: Literal["category"] = "category"
+
+
+def _short(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class Target(Part):
+    """What is learned. `classes` names the labels: label 0 is the first; without it they are the sorted values."""
+
+    name: Annotated[str, Field(min_length=1)]
+    classes: tuple[str, ...] | None = None
+    unit: str | None = None
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> Target:
+        if self.classes is not None and len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes holds a name twice")
+        return self
+
+
+class ShuffledSplit(Part):
+    """Rows drawn at random, `stratified` by the label, or not (`random`). The seed is the card's own."""
+
+    kind: Literal["stratified", "random"] = "stratified"
+    val: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    seed: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> ShuffledSplit:
+        if self.val + self.test >= 1:
+            raise ValueError("val and test together leave nothing to train on")
+        return self
+
+
+class GivenSplit(Part):
+    """The source's own test part; `val` is a fraction cut from its training part, stratified by the label."""
+
+    kind: Literal["given"]
+    val: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: NonNegativeInt = 0
+
+
+class FixedSplit(Part):
+    """Half-open ranges of row numbers, counted from 0 in the order of the source."""
+
+    kind: Literal["fixed"]
+    train: Range
+    val: Range
+    test: Range
+
+    @model_validator(mode="after")
+    def _apart(self) -> FixedSplit:
+        spans = sorted((self.train, self.val, self.test))
+        if any(low >= high for low, high in spans) or any(a[1] > b[0] for a, b in zip(spans, spans[1:], strict=False)):
+            raise ValueError("train, val and test must be rising ranges that share no row")
+        return self
+
+
+Split = Annotated[ShuffledSplit | GivenSplit | FixedSplit, Field(discriminator="kind")]
+
+
+class Card(Part):
+    """A dataset: source, licence, features, target, split."""
+
+    title: str
+    source: Source
+    licence: str
+    homepage: str | None = None
+    citation: str | None = None
+    task: Literal["classification", "regression"]
+    image: ImageFeature | None = None
+    columns: dict[str, Annotated[NumberFeature | CategoryFeature, Field(discriminator="type")]] | None = None
+    target: Target
+    split: Split
+    keep_examples: bool = True
+
+    _name: str = PrivateAttr("inline")
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        """A column may be its type alone; a split without a kind is stratified by label, random where there are none."""
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        if isinstance(value.get("columns"), dict):
+            value["columns"] = {name: _short(column) for name, column in value["columns"].items()}
+        split = value.get("split", {})
+        if isinstance(split, dict) and "kind" not in split:
+            value["split"] = {"kind": "random" if value.get("task") == "regression" else "stratified", **split}
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind_of_input(self) -> Card:
+        if (self.image is None) == (self.columns is None):
+            raise ValueError("a card has either image or columns")
+        if self.columns is not None and not self.columns:
+            raise ValueError("columns is empty")
+        if isinstance(self.split, ShuffledSplit) and self.split.kind == "stratified" and self.task == "regression":
+            raise ValueError("split: stratified needs classes, and the task is regression; use kind: random")
+        if self.columns and self.target.name in self.columns:
+            raise ValueError(f"the target '{self.target.name}' stands among the columns too, which would leak it")
+        return self
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of its files start."""
+        return self._folder
+
+    @property
+    def modality(self) -> str:
+        """What the source gives: `image` or `table`; models may take a conversion of it."""
+        return "image" if self.image else "table"
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The modalities that its examples can become, its own first."""
+        return ("image", "vector") if self.image else ("vector",)

@@ -1,0 +1,206 @@
+"""An experiment: card + model + task + train + goal + export, as plain frozen data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PrivateAttr,
+    model_validator,
+)
+
+from zoo.config.card import Card, Fraction, Part
+
+OPTIMIZERS: dict[str, tuple[str, ...]] = {
+    "adamw": ("beta_1", "beta_2", "epsilon"),
+    "adam": ("beta_1", "beta_2", "epsilon", "amsgrad"),
+    "sgd": ("momentum", "nesterov"),
+    "rmsprop": ("rho", "momentum", "epsilon"),
+    "adagrad": ("epsilon",),
+    "adadelta": ("rho", "epsilon"),
+    "adamax": ("beta_1", "beta_2", "epsilon"),
+    "nadam": ("beta_1", "beta_2", "epsilon"),
+    "lion": ("beta_1", "beta_2"),
+}
+
+
+class ModelChoice(Part):
+    """A registered model by name; every further key is one of its hparams."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    weights: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def hparams(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class TaskChoice(Part):
+    """A task by name."""
+
+    name: Literal["classification", "regression"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class Optimizer(Part):
+    """A Keras optimizer by name, with its own settings beside the common ones."""
+
+    name: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "lion"] = "adamw"
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat | None = None
+    clip_norm: PositiveFloat | None = None
+    momentum: Fraction | None = None
+    nesterov: bool | None = None
+    beta_1: Fraction | None = None
+    beta_2: Fraction | None = None
+    rho: Fraction | None = None
+    epsilon: PositiveFloat | None = None
+    amsgrad: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _takes_its_own(self) -> Optimizer:
+        own = OPTIMIZERS[self.name]
+        for key in sorted(set().union(*OPTIMIZERS.values()) - set(own)):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{self.name} has no {key}; its own settings are: {', '.join(own)}")
+        return self
+
+
+class Schedule(Part):
+    """How the learning rate moves; `warmup` is the fraction of all steps in which it rises from 0.
+
+    cosine falls to `end` times the rate; exponential falls to it by a constant factor a step; plateau multiplies by `factor`
+    when val.loss has not improved for `patience` epochs.
+    """
+
+    name: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
+    warmup: Fraction = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] | None = None
+    factor: Annotated[float, Field(gt=0, lt=1)] | None = None
+    patience: PositiveInt | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _takes_its_own(self) -> Schedule:
+        own = {"cosine": ("end",), "exponential": ("end",), "plateau": ("factor", "patience")}.get(self.name, ())
+        for key in ("end", "factor", "patience"):
+            if key not in own and getattr(self, key) is not None:
+                raise ValueError(f"{self.name} has no {key}; its own settings are: {', '.join((*own, 'warmup'))}")
+        if self.name == "exponential" and self.end == 0:
+            raise ValueError("exponential never reaches an end of 0; give a small number, as 0.01")
+        return self
+
+
+class EarlyStopping(Part):
+    """Stops when `monitor` has not improved by `min_delta` for `patience` epochs."""
+
+    monitor: str = "val.loss"
+    patience: PositiveInt = 5
+    min_delta: NonNegativeFloat = 0.0
+
+
+class Train(Part):
+    """How the weights are learned. The best weights by `keep_best` (default: the early stopping's monitor) are kept."""
+
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 64
+    seed: NonNegativeInt = 1
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    early_stopping: EarlyStopping | None = EarlyStopping()
+    keep_best: str | None = None
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    threads: PositiveInt | None = None
+    deterministic: bool = False
+    steps_per_execution: PositiveInt | None = None
+    tensorboard: bool = True
+
+    @property
+    def best_metric(self) -> str:
+        """The metric by which the kept weights are chosen."""
+        return self.keep_best or (self.early_stopping.monitor if self.early_stopping else "val.loss")
+
+
+class Goal(Part):
+    """What the experiment is for: a metric that must reach a value."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Goal:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a goal has either at_least or at_most")
+        return self
+
+    def met(self, value: float) -> bool:
+        return value >= self.at_least if self.at_least is not None else value <= self.at_most  # type: ignore[operator]
+
+    def __str__(self) -> str:
+        sign, bound = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most)
+        return f"{self.metric} {sign} {bound:g}"
+
+
+class Export(Part):
+    """Formats of the bundle; without a list, SavedModel, and ONNX where the catalogue says that it passes."""
+
+    formats: Annotated[tuple[Literal["saved_model", "onnx"], ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _saved_model_is_there(self) -> Export:
+        if self.formats is not None and "saved_model" not in self.formats:
+            raise ValueError("formats must hold saved_model: a bundle is what TF Serving reads")
+        return self
+
+
+class Experiment(Part):
+    """One run, described. `zoo.config.load_experiment` fills in every default and checks the names."""
+
+    dataset: str | Card
+    model: ModelChoice
+    task: TaskChoice | None = None
+    train: Train = Train()
+    imbalance: Literal["class_weight"] | None = None
+    goal: Goal | None = None
+    export: Export = Export()
+
+    _name: str = PrivateAttr("inline")
+    _card: Card | None = PrivateAttr(None)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def card(self) -> Card:
+        """The dataset's card, loaded with the experiment."""
+        if self._card is None:
+            raise RuntimeError("an Experiment made by hand has no card; load it with zoo.config.load_experiment")
+        return self._card

@@ -1,0 +1,139 @@
+"""A dataset, ready: read, split, fitted, encoded, and handed out as tf.data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.config.card import Card
+from zoo.data import pipeline, preprocess, splits
+from zoo.data.pipeline import Encoded
+from zoo.data.sources import Raw, read
+from zoo.errors import ZooError
+
+log = logging.getLogger("zoo")
+
+
+@dataclass
+class Dataset:
+    """A card's examples in one modality.
+
+    Attributes:
+        card: what the dataset is.
+        raw: the examples as the source holds them.
+        rows: row numbers by split.
+        spec: the fitted preprocessing, described.
+        graph: the same as a Keras model, from raw inputs to what the model takes.
+        batch_size, seed: of `.train`, whose order is another each time it is iterated.
+    """
+
+    card: Card
+    raw: Raw
+    rows: dict[str, np.ndarray]
+    spec: preprocess.Spec
+    graph: keras.Model
+    batch_size: int = 64
+    seed: int = 1
+
+    @cached_property
+    def encoded(self) -> dict[str, Encoded]:
+        """Each split, encoded once."""
+        return {name: self._encode(rows) for name, rows in self.rows.items()}
+
+    def _encode(self, rows: np.ndarray) -> Encoded:
+        y = preprocess.encode_target(self.spec, self.raw.target[rows])
+        features = self.raw.take(rows)
+        if self.spec["modality"] == "image" and (self.spec["scale"], self.spec["offset"]) == (1.0, 0.0):
+            images = features["image"]  # nothing to compute: they are cast a batch at a time
+            return Encoded(images if images.dtype == np.uint8 else images.astype(np.float32), y, rows)
+        return Encoded(preprocess.encode(self.graph, features, preprocess.served_names(self.spec)), y, rows)
+
+    @property
+    def train(self) -> tf.data.Dataset:
+        """(x, y) batches, shuffled anew at each iteration."""
+        return pipeline.batches(self.encoded["train"], self.batch_size, seed=self.seed)
+
+    @property
+    def val(self) -> tf.data.Dataset:
+        """(x, y) batches in the source's order."""
+        return pipeline.batches(self.encoded["val"], self.batch_size)
+
+    @property
+    def test(self) -> tf.data.Dataset:
+        """(x, y) batches in the source's order."""
+        return pipeline.batches(self.encoded["test"], self.batch_size)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Class names by their number; None where the target is a number."""
+        names = self.spec["target"].get("classes")
+        return tuple(names) if names else None
+
+    @property
+    def num_classes(self) -> int | None:
+        return len(self.classes) if self.classes else None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example as the model takes it."""
+        return tuple(self.encoded["train"].x.shape[1:])
+
+    def describe(self) -> str:
+        """One line, as `1,797 images 8x8 in 10 classes (1,257 / 270 / 270)`."""
+        sizes = " / ".join(f"{len(self.rows[name]):,}" for name in splits.SPLITS)
+        if self.card.image:
+            what = f"images {self.card.image.shape[0]}x{self.card.image.shape[1]}"
+        else:
+            what = f"rows of {len(self.card.columns or {})} columns"
+        into = f" in {self.num_classes} classes" if self.classes else ""
+        return f"{len(self.raw):,} {what}{into} ({sizes})"
+
+    def record(self) -> dict[str, Any]:
+        """What `data.json` holds: fingerprint, files, split manifest, fitted statistics."""
+        return {
+            "dataset": self.card.name,
+            "fingerprint": self.raw.fingerprint(),
+            "files": self.raw.files,
+            **splits.manifest(self.card, self.raw, self.rows),
+            "preprocess": self.spec,
+            "preprocess_sha256": hashlib.sha256(json.dumps(self.spec, sort_keys=True).encode()).hexdigest(),
+        }
+
+
+def prepare(card: Card, modality: str | None = None, *, batch_size: int = 64, seed: int = 1) -> Dataset:
+    """Reads, splits and fits a card's data.
+
+    Args:
+        card: the dataset.
+        modality: what the model takes; default: the first that the card gives.
+        batch_size: examples a batch of `.train`, `.val` and `.test`.
+        seed: of the order of `.train`.
+
+    Raises:
+        ZooError: the data cannot be found, read, split, or become that modality.
+    """
+    modality = modality or card.gives[0]
+    if modality not in card.gives:
+        raise ZooError(f"the dataset '{card.name}' gives {' or '.join(card.gives)}, not {modality}")
+    raw = read(card)
+    rows = splits.split(card, raw)
+    train = rows["train"]
+    spec = preprocess.fit(card, raw.take(train), raw.target[train], raw.target, modality)
+    _check_classes(card, spec, raw, train)
+    return Dataset(card, raw, rows, spec, preprocess.graph(spec), batch_size, seed)
+
+
+def _check_classes(card: Card, spec: preprocess.Spec, raw: Raw, train: np.ndarray) -> None:
+    if card.task != "classification":
+        return
+    unseen = sorted(set(map(str, np.unique(raw.target))) - set(map(str, np.unique(raw.target[train]))))
+    if unseen:
+        log.warning("note: %d classes have no training row, as '%s': they cannot be learned", len(unseen), unseen[0])

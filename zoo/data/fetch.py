@@ -1,0 +1,104 @@
+"""Finding a source's file: the user's own path, `ZOO_DATA_DIR` by name and sha256, the cache, or one download."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from functools import lru_cache
+from pathlib import Path
+
+from zoo.config.card import File
+from zoo.errors import ZooError
+from zoo.runs import make_folder, write_atomically
+
+TIMEOUT = 10  # seconds without a byte
+
+
+def cache_folder() -> Path:
+    """Where fetched data is kept: `ZOO_CACHE`, else the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("ZOO_CACHE") or platformdirs.user_cache_dir("keras-zoo"))
+
+
+def locate(file: File, folder: Path) -> Path:
+    """The path of a file of a card.
+
+    Args:
+        file: its name, and where it is fetched its sha256 and url.
+        folder: where a path of the user's own starts.
+
+    Raises:
+        ZooError: it is nowhere and cannot be fetched, or it is not the file that the hash names.
+    """
+    if file.sha256 is None:
+        for path in (folder / file.name, Path(file.name)):
+            if path.is_file():
+                return path
+        where = folder / file.name
+        raise ZooError(f"{where} is a folder, where a file is expected" if where.is_dir() else f"no data file {where}")
+    found = _in_data_dir(file)
+    if found:
+        return found
+    cached = cache_folder() / file.sha256[:16] / file.name
+    if cached.is_file():
+        if sha256_of(cached) == file.sha256:
+            return cached
+        cached.unlink()
+    if not file.url:
+        raise ZooError(f"no file {file.name}", *_by_hand(file))
+    make_folder(cached.parent)
+    write_atomically(cached, lambda temporary: _download(file, temporary))
+    return cached
+
+
+def _in_data_dir(file: File) -> Path | None:
+    root = os.environ.get("ZOO_DATA_DIR")
+    if not root:
+        return None
+    if not Path(root).is_dir():
+        raise ZooError(f"ZOO_DATA_DIR is '{root}', which is no folder")
+    for folder, _, names in os.walk(root):
+        path = Path(folder, file.name)
+        if file.name in names and sha256_of(path) == file.sha256:
+            return path
+    return None
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(file: File, target: Path) -> None:
+    from rich.progress import wrap_file
+
+    try:
+        with urllib.request.urlopen(str(file.url), timeout=TIMEOUT) as answer, target.open("wb") as out:
+            total = int(answer.headers.get("Content-Length") or 0)
+            with wrap_file(answer, total, description=f"fetching {file.name}") as body:
+                while block := body.read(1 << 20):
+                    out.write(block)
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ZooError(f"cannot fetch {file.name} from {file.url}: {reason}", *_by_hand(file)) from None
+    got = sha256_of(target)
+    if got != file.sha256:
+        raise ZooError(f"{file.url} gave another file than the card names", f"sha256 {got}", f"expected {file.sha256}", *_by_hand(file))
+
+
+def _by_hand(file: File) -> tuple[str, str]:
+    return (
+        f"put {file.name} (sha256 {file.sha256}) into a folder",
+        "and name that folder, or one above it, in the environment variable ZOO_DATA_DIR",
+    )

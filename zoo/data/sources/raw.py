@@ -1,0 +1,105 @@
+"""The one form that every source gives, and what is refused in any of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from zoo.config.card import Card
+from zoo.errors import ZooError
+
+
+@dataclass
+class Raw:
+    """Examples as the source holds them.
+
+    Attributes:
+        features: `image` (n, height, width, channels) in the source's scale; or the card's columns, numbers float32
+            (n,) with NaN for missing, categories str (n,) with "" for missing.
+        target: labels (numbers or str) or float64 values, (n,).
+        ids: the row number of each example in the source, (n,).
+        given: `train` or `test` an example, where the source says which part it is of.
+        files: sha256 of the files read, by name.
+    """
+
+    features: dict[str, np.ndarray]
+    target: np.ndarray
+    ids: np.ndarray
+    given: np.ndarray | None = None
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The features of some rows."""
+        return {name: values[rows] for name, values in self.features.items()}
+
+    def fingerprint(self) -> str:
+        """sha256 over every value of every example, in order."""
+        digest = hashlib.sha256()
+        for name, values in [*sorted(self.features.items()), ("target", self.target)]:
+            digest.update(f"{name} {values.dtype.kind} {values.shape}".encode())
+            plain = values if values.dtype.kind in "iufb" else np.char.encode(values.astype(str), "utf-8")
+            digest.update(np.ascontiguousarray(plain).data)
+        return digest.hexdigest()
+
+
+def read(card: Card) -> Raw:
+    """Reads a card's source. Raises ZooError for data that nothing can be learned from."""
+    module = import_module(f"zoo.data.sources.{card.source.kind}")
+    raw: Raw = module.read(card, card.source)
+    if len(raw) == 0:
+        raise ZooError(f"the dataset '{card.name}' has no rows")
+    if card.task == "regression":
+        raw.target = _numbers(card, raw.target)
+    elif len(np.unique(raw.target)) < 2:
+        raise ZooError(
+            f"the target '{card.target.name}' of the dataset '{card.name}' has one class only: {raw.target[0]!s}",
+            "there is nothing to tell apart; name another target, or add examples of another class",
+        )
+    return raw
+
+
+def _numbers(card: Card, target: np.ndarray) -> np.ndarray:
+    try:
+        values = target.astype(np.float64)
+    except ValueError as error:
+        raise ZooError(f"the target '{card.target.name}' of '{card.name}' is not a number everywhere: {error}", "task: classification?") from None
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise ZooError(f"the target '{card.target.name}' of '{card.name}' is not finite in {len(bad)} rows, first in row {bad[0]}")
+    return values
+
+
+def join(parts: list[tuple[dict[str, np.ndarray], np.ndarray]], files: dict[str, str]) -> Raw:
+    """One Raw of a training part and, if there is one, a test part."""
+    sizes = [len(target) for _, target in parts]
+    names: dict[str, Any] = {name: [features[name] for features, _ in parts] for name in parts[0][0]}
+    return Raw(
+        features={name: np.concatenate(values) for name, values in names.items()},
+        target=np.concatenate([target for _, target in parts]),
+        ids=np.arange(sum(sizes)),
+        given=np.repeat(["train", "test"][: len(sizes)], sizes) if len(parts) > 1 else None,
+        files=files,
+    )
+
+
+def check_images(card: Card, images: np.ndarray, where: str) -> np.ndarray:
+    """Images as (n, height, width, channels) of the card's shape, finite and within its range."""
+    assert card.image is not None
+    images = images[..., None] if images.ndim == 3 else images
+    if images.shape[1:] != card.image.shape:
+        raise ZooError(f"{where} holds images of shape {images.shape[1:]}, but the card '{card.name}' says {card.image.shape}")
+    if len(images) and images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise ZooError(f"{where} holds numbers that are not finite")
+    low, high = card.image.range
+    if len(images) and (images.min() < low or images.max() > high):
+        raise ZooError(
+            f"{where} holds pixels from {images.min():g} to {images.max():g}, but the card '{card.name}' says range: [{low:g}, {high:g}]"
+        )
+    return images

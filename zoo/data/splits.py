@@ -1,0 +1,66 @@
+"""Who learns and who judges: rows to train, val and test, the same rows every time."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from zoo.config.card import Card, FixedSplit, GivenSplit
+from zoo.data.sources import Raw
+from zoo.errors import ZooError
+
+SPLITS = ("train", "val", "test")
+
+
+def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
+    """Rising row numbers for `train`, `val` and `test`; they share no row. The seed is the card's."""
+    plan = card.split
+    everything = np.arange(len(raw))
+    if isinstance(plan, FixedSplit):
+        rows = {name: np.arange(*getattr(plan, name)) for name in SPLITS}
+        if max(part[-1] for part in rows.values()) >= len(raw):
+            raise ZooError(f"the fixed split of '{card.name}' goes past its {len(raw)} rows")
+    elif isinstance(plan, GivenSplit):
+        if raw.given is None:
+            raise ZooError(f"split: given, but the source of '{card.name}' has no test part of its own", "use kind: stratified or random")
+        labels = raw.target if card.task == "classification" else None
+        train, val = _cut(card, everything[raw.given == "train"], plan.val, labels, plan.seed)
+        rows = {"train": train, "val": val, "test": everything[raw.given == "test"]}
+    else:
+        labels = raw.target if plan.kind == "stratified" else None
+        rest, test = _cut(card, everything, plan.test, labels, plan.seed)
+        train, val = _cut(card, rest, plan.val * len(raw) / len(rest), labels, plan.seed)
+        rows = {"train": train, "val": val, "test": test}
+    empty = [name for name in SPLITS if len(rows[name]) == 0]
+    if empty:
+        raise ZooError(f"the split of '{card.name}' leaves no rows for {empty[0]}")
+    return {name: np.sort(rows[name]) for name in SPLITS}
+
+
+def _cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split
+
+    size = max(1, round(fraction * len(rows)))
+    if labels is not None:
+        values, counts = np.unique(labels[rows], return_counts=True)
+        if counts.min() < 2 or size < len(values) or len(rows) - size < len(values):
+            rare = values[counts.argmin()]
+            raise ZooError(
+                f"the dataset '{card.name}' cannot be split by class: '{rare}' has {counts.min()} of {len(rows)} rows",
+                "add examples, merge rare classes, or use split: {kind: random}",
+            )
+    if len(rows) < 3:
+        raise ZooError(f"the dataset '{card.name}' has {len(rows)} rows, too few to split")
+    kept, cut = train_test_split(rows, test_size=size, random_state=seed, stratify=None if labels is None else labels[rows])
+    return kept, cut
+
+
+def manifest(card: Card, raw: Raw, rows: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What is written down of a split: how it was made, and for each part its size, ids and their hash."""
+    parts = {}
+    for name in SPLITS:
+        ids = raw.ids[rows[name]]
+        parts[name] = {"rows": len(ids), "ids_sha256": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(), "ids": ids.tolist()}
+    return {"split": card.split.model_dump(mode="json"), "parts": parts}

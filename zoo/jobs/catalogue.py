@@ -1,0 +1,170 @@
+"""The catalogue: what is measured of each of the zoo's own models, so that `zoo models` answers without Keras."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo import registry
+from zoo.registry import Entry
+
+if TYPE_CHECKING:
+    import keras
+
+OPSET = 18  # what tf2onnx takes and onnxruntime runs; 21 is refused by tf2onnx
+BATCHES = (1, 3)  # an export that works at one size only has baked it in
+
+Exporter = Callable[["keras.Model", Path], Callable[[np.ndarray], np.ndarray]]
+
+
+def write_catalogue(force: bool = False) -> list[str]:
+    """Measures the zoo's own models and writes `zoo/catalogue.json`; gives the names that were measured anew.
+
+    A model whose file and registration are as they were is kept, unless `force`.
+    """
+    kept = {} if force else _written()
+    entries, renewed = [], []
+    for name, entry in sorted(_own().items()):
+        if not _same(kept.get(name), entry):
+            entry = measured(entry)
+            renewed.append(name)
+        else:
+            entry = kept[name]
+        entries.append(entry)
+    lines = ",\n".join(json.dumps(one.as_json(), ensure_ascii=False) for one in entries)
+    _write(registry.CATALOGUE, f'{{"format": 1, "models": [\n{lines}\n]}}\n')
+    registry._catalogue.cache_clear()
+    return renewed
+
+
+def stale() -> list[str]:
+    """Names that the catalogue lacks, has too many, or describes otherwise than the models now are."""
+    written, own = _written(), _own()
+    differing = set(written) ^ set(own)
+    for name in set(written) & set(own):
+        if not _same(written[name], own[name]) or written[name].params != _build(own[name]).count_params():
+            differing.add(name)
+    return sorted(differing)
+
+
+def _own() -> dict[str, Entry]:
+    """The zoo's own registrations as JSON gives them back, with the hashes of their files."""
+    own = {}
+    for name, one in registry.load_all().items():
+        if one.entry.module.startswith("zoo.models."):
+            entry = replace(one.entry, source_sha256=registry.source_sha256(one.entry.module))
+            own[name] = registry.entry_from_json(json.loads(json.dumps(entry.as_json())))
+    return own
+
+
+def _written() -> dict[str, Entry]:
+    if not registry.CATALOGUE.exists():
+        return {}
+    return {one["name"]: registry.entry_from_json(one) for one in json.loads(registry.CATALOGUE.read_text("utf-8"))["models"]}
+
+
+def _same(written: Entry | None, now: Entry) -> bool:
+    """Whether the file and the registration are as they were when `written` was measured."""
+    return written is not None and replace(written, params=None, flops=None, exports=()) == now
+
+
+def _write(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+
+
+def _build(entry: Entry) -> keras.Model:
+    return registry.create_model(entry.name, **entry.example)
+
+
+def measured(entry: Entry) -> Entry:
+    """The entry with its parameters, FLOPs and the exports that pass, at its example's size."""
+    model = _build(entry)
+    return replace(entry, params=model.count_params(), flops=flops(model), exports=passing_exports(model))
+
+
+def flops(model: keras.Model) -> int:
+    """Floating-point operations of one example's answer: two a multiply-add of a convolution or a matrix product.
+
+    Element-wise work (biases, activations, pooling, normalisation, which folds into its convolution) is not counted.
+
+    Raises:
+        NotImplementedError: a layer with weights has no rule here.
+    """
+    return sum(_layer_flops(layer) for layer in model.layers)
+
+
+def _layer_flops(layer: keras.Layer) -> int:
+    from keras import layers
+
+    if not layer.weights or isinstance(layer, layers.BatchNormalization):
+        return 0
+    if isinstance(layer, (layers.Conv2D, layers.Dense)) and not isinstance(layer, layers.DepthwiseConv2D):
+        places = int(np.prod(layer.output.shape[1:-1]))  # of each place's output, every weight is used once
+        return 2 * places * int(np.prod(layer.kernel.shape))
+    raise NotImplementedError(f"no rule for the FLOPs of {type(layer).__name__} '{layer.name}'; write one in {__name__}")
+
+
+def passing_exports(model: keras.Model) -> tuple[str, ...]:
+    """The formats in which `model` answers, reloaded at two batch sizes, as it does in Keras."""
+    return tuple(kind for kind in EXPORTERS if export_error(model, kind) is None)
+
+
+def export_error(model: keras.Model, kind: str) -> str | None:
+    """Why the export of `model` in the format `kind` is not to be trusted, or None where it is."""
+    exporter, tolerance = EXPORTERS[kind]
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            answer = exporter(model, Path(folder))
+            for batch in BATCHES:
+                inputs = rng.uniform(0, 1, (batch, *model.input_shape[1:])).astype("float32")
+                inputs *= 255 if model.input.name == "image" else 1
+                expected = np.asarray(model(inputs, training=False))
+                difference = np.abs(answer(inputs) - expected).max() / max(1.0, np.abs(expected).max())
+                if not difference <= tolerance:  # so written, NaN fails too
+                    return f"differs by {difference:.2g} of the largest answer at batch {batch}"
+        except Exception as error:  # the converters and runtimes raise many kinds; each means that this format does not pass
+            return f"{type(error).__name__}: {error}"
+    return None
+
+
+def saved_model(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Writes a SavedModel and gives the function that it serves when loaded again."""
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = [tf.TensorSpec(model.input.shape, "float32", name=model.input.name)]
+    archive.add_endpoint("serve", lambda inputs: model(inputs, training=False), input_signature=signature)
+    archive.write_out(str(folder / "saved_model"), verbose=False)
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
+    return lambda inputs: loaded.serve(inputs).numpy()
+
+
+def onnx(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Writes an ONNX file and gives the function that onnxruntime makes of it."""
+    import onnxruntime
+    import tensorflow as tf
+    import tf2onnx
+
+    path = str(folder / "model.onnx")
+    signature = [tf.TensorSpec(model.input.shape, "float32", name=model.input.name)]
+    traced = tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
+    tf2onnx.convert.from_function(traced, signature, opset=OPSET, output_path=path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(None, {model.input.name: inputs})[0]
+
+
+EXPORTERS: dict[str, tuple[Exporter, float]] = {"saved_model": (saved_model, 1e-5), "onnx": (onnx, 1e-4)}

@@ -1,0 +1,315 @@
+"""A run folder: its file names, states and lock, and the atomic writes that all folders are made with.
+
+A kill at any moment leaves a file as it was or as it shall be, never a half of it. Locks are the operating system's,
+so a kill frees them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.config import yamls
+from zoo.config.card import Card
+from zoo.config.experiment import Experiment
+from zoo.errors import ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+FORMAT = 1
+UNFINISHED = ("running", "interrupted")
+
+
+def home(kind: str, given: str | Path | None = None) -> Path:
+    """The folder `runs` or `bundles`: as given, else under `ZOO_HOME`, else under the working folder."""
+    return Path(given) if given else Path(os.environ.get("ZOO_HOME", "")) / kind
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Calls `write(temporary name)`, then moves the file to `path`; the temporary name keeps the suffix."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise ZooError(f"cannot write {path}: {error.strerror or error}", _why(error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: _write_text(temporary, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+
+
+def write_json(path: Path, data: dict[str, Any], indent: int | None = 2) -> None:
+    """JSON with `format` first; NaN and infinity become null, which every reader knows."""
+    text = json.dumps({"format": FORMAT, **finite(data)}, indent=indent, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The same plain data with null for every number that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that we wrote. Raises ZooError where it is missing, truncated or of a later format."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ZooError(f"{path} is missing") from None
+    except (ValueError, OSError) as error:
+        raise ZooError(f"{path} cannot be read: {error}", "it is truncated or was changed by hand") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, dict) else None
+        raise ZooError(f"{path}: format {found!r}, where this keras-zoo reads format {FORMAT}")
+    return data
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes renames inside a folder last over a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _why(error: OSError) -> str | None:
+    return {28: "the disk is full", 13: "no permission to write there", 30: "the file system is read-only", 20: "a file stands where a folder should be"}.get(error.errno or 0)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and its parents. Raises ZooError that says why it cannot."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file stands where a folder should be" if isinstance(error, (FileExistsError, NotADirectoryError)) else _why(error)
+        raise ZooError(f"cannot make the folder {folder}: {error.strerror}", why) from error
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Holds a folder's lock, or raises ZooError where another process holds it."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ZooError(f"cannot write into {folder}: {error.strerror}", _why(error)) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 32, 0).decode() or "another process"
+            raise ZooError(f"{what} {folder} is being written by process {holder}", "wait for it, or stop it") from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+
+
+class Run:
+    """A run folder, read. Everything in it is read when it is asked for; nothing of it runs code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.facts = read_json(path / "run.json")
+
+    def __repr__(self) -> str:
+        return f"Run('{self.path}', {self.state})"
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return str(self.facts["experiment"])
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def state(self) -> str:
+        """running, interrupted, diverged or finished."""
+        return str(self.facts["state"])
+
+    @cached_property
+    def card(self) -> Card:
+        card: Card = _part(Card, self.path / "card.yaml")
+        card._name = str(self.facts["dataset"])
+        return card
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        experiment: Experiment = _part(Experiment, self.path / "experiment.yaml")
+        experiment._name, experiment._card = self.name, self.card
+        return experiment
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """Fingerprint, split manifest and fitted statistics."""
+        return read_json(self.path / "data.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """`metrics.json`: val, test and their baseline."""
+        return read_json(self.path / "metrics.json")
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """`reading.json`: how the model's outputs become answers; fitted on val."""
+        return read_json(self.path / "reading.json")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A row an epoch."""
+        pandas = import_module("pandas")
+        path = self.path / "history.csv"
+        if not path.is_file():
+            raise ZooError(f"{path} is missing")
+        return pandas.read_csv(path)
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The trained model with its best weights (loads Keras)."""
+        return import_module("zoo.assembly").load_keras(self.path / "model.keras")
+
+    @property
+    def goal_met(self) -> bool | None:
+        """Whether the experiment's goal is met; None where it has none, or is not evaluated yet."""
+        goal = self.experiment.goal
+        if goal is None or not (self.path / "metrics.json").is_file():
+            return None
+        split, metric = goal.metric.split(".")
+        value = self.metrics[split].get(metric)
+        return value is not None and goal.met(value)
+
+    def predict(self, inputs: Any) -> dict[str, Any]:
+        """The answers for raw values, as the bundle gives them: a mapping of columns, a table, or an array of images."""
+        return import_module("zoo.assembly").open_run(self).answer(inputs)
+
+    def mark(self, state: str, **facts: Any) -> None:
+        """Writes a new state into run.json."""
+        self.facts = {**self.facts, "state": state, **facts}
+        write_json(self.path / "run.json", {key: value for key, value in self.facts.items() if key != "format"})
+
+    def needs(self, *states: str) -> None:
+        """Raises ZooError unless the run is in one of the states."""
+        if self.state not in states:
+            raise ZooError(
+                f"{self.path} is not finished (it is {self.state})",
+                f"finish it first: zoo run {self.name} --resume" if self.state in UNFINISHED else None,
+            )
+
+
+def _part(kind: Any, path: Path) -> Any:
+    try:
+        return kind.model_validate(yamls.read(path).value)
+    except ValueError as error:
+        raise ZooError(f"{path} cannot be read: {str(error).splitlines()[0]}", "it is truncated or was changed by hand") from None
+
+
+def create(root: Path, experiment: Experiment, card: Card, facts: dict[str, Any], data: dict[str, Any]) -> Run:
+    """Makes the folder of a new run with everything that is known before training; it appears whole or not at all."""
+    parent = root / experiment.name
+    make_folder(parent)
+    _sweep(parent)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    building = parent / f".new-{os.getpid()}-{stamp}"
+    try:
+        building.mkdir()
+        (building / "checkpoints").mkdir()
+        write_text(building / "experiment.yaml", yamls.dump(experiment.model_dump(mode="json")))
+        write_text(building / "card.yaml", yamls.dump(card.model_dump(mode="json", exclude_none=True)))
+        write_json(building / "data.json", data, indent=None)
+        known = {"experiment": experiment.name, "dataset": card.name, "state": "running", **facts}
+        write_json(building / "run.json", known)
+        path = _place(building, parent, stamp)
+    except OSError as error:
+        raise ZooError(f"cannot make a run folder in {parent}: {error.strerror}", _why(error)) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return Run(path)
+
+
+def _place(building: Path, parent: Path, stamp: str) -> Path:
+    """Renames to the first free name of this second."""
+    for count in range(1, 1000):
+        path = parent / (stamp if count == 1 else f"{stamp}-{count}")
+        if path.exists():
+            continue
+        try:
+            building.rename(path)
+        except OSError:  # somebody else took the name in between
+            continue
+        fsync_folder(parent)
+        return path
+    raise ZooError(f"no free name for a run in {parent}")
+
+
+def _sweep(parent: Path) -> None:
+    """Removes what killed processes left half made."""
+    for orphan in parent.glob(".new-*"):
+        pid = orphan.name.split("-")[1]
+        if not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(orphan, ignore_errors=True)
+
+
+def all_runs(root: Path, name: str | None = None) -> list[Run]:
+    """The runs under a folder, newest first; what is no run, or cannot be read, is passed over."""
+    found = []
+    for path in root.glob(f"{name or '*'}/*/run.json"):
+        try:
+            found.append(Run(path.parent))
+        except ZooError:
+            continue
+    return sorted(found, key=lambda run: (run.id, run.name), reverse=True)
+
+
+def find(what: str | Path | Run, root: Path) -> Run:
+    """A run by folder, ID, or `NAME@last` (the newest finished one)."""
+    if isinstance(what, Run):
+        return what
+    if (Path(what) / "run.json").is_file():
+        return Run(Path(what))
+    known = all_runs(root)
+    name, at, which = str(what).partition("@")
+    if at:
+        if which != "last":
+            raise ZooError(f"'{what}': after @ stands 'last'")
+        finished = [run for run in known if run.name == name and run.state == "finished"]
+        if finished:
+            return finished[0]
+        raise ZooError(f"no finished run of '{name}' in {root}", did_you_mean(name, {run.name for run in known}))
+    same = [run for run in known if run.id == str(what)]
+    if len(same) > 1:
+        raise ZooError(f"'{what}' is the ID of several runs", *[str(run.path) for run in same])
+    if same:
+        return same[0]
+    if Path(what).is_dir():
+        raise ZooError(f"{what} is no run folder: it has no run.json")
+    ids = {run.id for run in known} | {f"{run.name}@last" for run in known}
+    raise ZooError(f"no run '{what}' in {root}", did_you_mean(what, ids), "all of them: zoo runs")

@@ -1,0 +1,32 @@
+"""Tasks: how an output is learned and read. A task is a class of the same few methods, a file each.
+
+    facts()                              what the model's builder must know (`num_outputs`)
+    loss(), metrics()                    for `compile`
+    losses(outputs, y)                   the loss of each example, NumPy
+    fit_reading(outputs, y)              val -> what `reading.json` holds
+    read(outputs, reading)               outputs -> the named answers, as TensorFlow in the exported graph
+    numbers(outputs, reading)            the part of `read` without text, for ONNX
+    served()                             the answers' names and dtypes
+    measure(outputs, y, answers)         the metrics of NAMES, NumPy
+    baseline(y_train, size)              outputs of whoever looks at no input
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.errors import ZooError, did_you_mean
+from zoo.tasks.classification import Classification
+from zoo.tasks.regression import Regression
+
+Task = Classification | Regression
+TASKS: dict[str, type[Task]] = {"classification": Classification, "regression": Regression}
+
+__all__ = ["TASKS", "Classification", "Regression", "Task", "make"]
+
+
+def make(name: str, target: dict[str, Any]) -> Task:
+    """The task `name` for a fitted target: `{classes, …}` or `{mean, std, unit, …}`."""
+    if name not in TASKS:
+        raise ZooError(f"no task named '{name}'", did_you_mean(name, TASKS))
+    return TASKS[name](target)
