@@ -63,14 +63,13 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 def make(optimizer: Optimizer, schedule: Schedule, *, steps_per_epoch: int, epochs: int) -> keras.Optimizer:
     """The optimizer with its schedule. Weight decay leaves biases and normalisations alone, as is usual."""
-    own = {key: getattr(optimizer, key) for key in OPTIMIZERS[optimizer.name] if getattr(optimizer, key) is not None}
+    own = {key: getattr(optimizer, key) for key in OPTIMIZERS[optimizer.name]}
+    decay = own.pop("weight_decay")
     steps = steps_per_epoch * epochs
-    end = schedule.end if schedule.end is not None else {"exponential": 0.01}.get(schedule.name, 0.0)
     rate: Any = optimizer.learning_rate
     if schedule.name != "constant" or schedule.warmup:
-        rate = LearningRate(schedule.name, rate, round(schedule.warmup * steps), steps, end)
-    decay = {} if optimizer.weight_decay is None else {"weight_decay": optimizer.weight_decay}
-    made = CLASSES[optimizer.name](learning_rate=rate, global_clipnorm=optimizer.clip_norm, **decay, **own)
-    if made.weight_decay:
+        rate = LearningRate(schedule.name, rate, round(schedule.warmup * steps), steps, schedule.end or 0.0)
+    made = CLASSES[optimizer.name](learning_rate=rate, global_clipnorm=optimizer.clip_norm, weight_decay=decay or None, **own)
+    if decay:
         made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return made

@@ -132,6 +132,15 @@ def locked(folder: Path, what: str) -> Iterator[None]:
 
 
 
+def held(folder: Path) -> bool:
+    """Whether a living process holds the folder's lock."""
+    try:
+        with locked(folder, "the folder"):
+            return False
+    except ZooError:
+        return True
+
+
 class Run:
     """A run folder, read. Everything in it is read when it is asked for; nothing of it runs code."""
 

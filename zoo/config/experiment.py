@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
@@ -12,22 +12,65 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
+    model_serializer,
     model_validator,
 )
 
 from zoo.config.card import Card, Fraction, Part
 
-OPTIMIZERS: dict[str, tuple[str, ...]] = {
-    "adamw": ("beta_1", "beta_2", "epsilon"),
-    "adam": ("beta_1", "beta_2", "epsilon", "amsgrad"),
-    "sgd": ("momentum", "nesterov"),
-    "rmsprop": ("rho", "momentum", "epsilon"),
-    "adagrad": ("epsilon",),
-    "adadelta": ("rho", "epsilon"),
-    "adamax": ("beta_1", "beta_2", "epsilon"),
-    "nadam": ("beta_1", "beta_2", "epsilon"),
-    "lion": ("beta_1", "beta_2"),
+# What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "adamw": {"weight_decay": 0.004, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "adam": {"weight_decay": 0.0, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "amsgrad": False},
+    "sgd": {"weight_decay": 0.0, "momentum": 0.0, "nesterov": False},
+    "rmsprop": {"weight_decay": 0.0, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7},
+    "adagrad": {"weight_decay": 0.0, "epsilon": 1e-7},
+    "adadelta": {"weight_decay": 0.0, "rho": 0.95, "epsilon": 1e-7},
+    "adamax": {"weight_decay": 0.0, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "nadam": {"weight_decay": 0.0, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "lion": {"weight_decay": 0.0, "beta_1": 0.9, "beta_2": 0.99},
 }
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "constant": {},
+    "cosine": {"end": 0.0},
+    "exponential": {"end": 0.01},
+    "plateau": {"factor": 0.1, "patience": 3},
+}
+
+
+class Choice(Part):
+    """A name, and settings that depend on it: its own are filled in, those of others are refused and not written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, value: Any) -> Any:
+        value = {"name": value} if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            return value
+        table = cls.table()
+        own = table.get(str(value.get("name", cls.model_fields["name"].default)), {})
+        given = {key: one for key, one in value.items() if one is not None}
+        return {**own, **given}
+
+    @model_validator(mode="after")
+    def _takes_its_own(self) -> Self:
+        table = self.table()
+        for key in sorted({key for settings in table.values() for key in settings} - set(table[self.name])):
+            if getattr(self, key) is not None:
+                own = [*table[self.name], *(name for name in type(self).model_fields if not any(name in one for one in table.values()))]
+                raise ValueError(f"{self.name} has no {key}; its settings are: {', '.join(one for one in own if one != 'name')}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _own_only(self, handler: Any) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+    name: str
+
+    @classmethod
+    def table(cls) -> dict[str, dict[str, Any]]:
+        """Name -> its own settings with their defaults."""
+        return {}
 
 
 class ModelChoice(Part):
@@ -59,13 +102,13 @@ class TaskChoice(Part):
         return {"name": value} if isinstance(value, str) else value
 
 
-class Optimizer(Part):
-    """A Keras optimizer by name, with its own settings beside the common ones."""
+class Optimizer(Choice):
+    """A Keras optimizer by name, with its own settings beside the common ones. `clip_norm` is of all gradients together."""
 
     name: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "lion"] = "adamw"
     learning_rate: PositiveFloat = 1e-3
-    weight_decay: NonNegativeFloat | None = None
     clip_norm: PositiveFloat | None = None
+    weight_decay: NonNegativeFloat | None = None
     momentum: Fraction | None = None
     nesterov: bool | None = None
     beta_1: Fraction | None = None
@@ -74,21 +117,12 @@ class Optimizer(Part):
     epsilon: PositiveFloat | None = None
     amsgrad: bool | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _a_name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _takes_its_own(self) -> Optimizer:
-        own = OPTIMIZERS[self.name]
-        for key in sorted(set().union(*OPTIMIZERS.values()) - set(own)):
-            if getattr(self, key) is not None:
-                raise ValueError(f"{self.name} has no {key}; its own settings are: {', '.join(own)}")
-        return self
+    def table(cls) -> dict[str, dict[str, Any]]:
+        return OPTIMIZERS
 
 
-class Schedule(Part):
+class Schedule(Choice):
     """How the learning rate moves; `warmup` is the fraction of all steps in which it rises from 0.
 
     cosine falls to `end` times the rate; exponential falls to it by a constant factor a step; plateau multiplies by `factor`
@@ -101,17 +135,12 @@ class Schedule(Part):
     factor: Annotated[float, Field(gt=0, lt=1)] | None = None
     patience: PositiveInt | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _a_name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+    def table(cls) -> dict[str, dict[str, Any]]:
+        return SCHEDULES
 
     @model_validator(mode="after")
-    def _takes_its_own(self) -> Schedule:
-        own = {"cosine": ("end",), "exponential": ("end",), "plateau": ("factor", "patience")}.get(self.name, ())
-        for key in ("end", "factor", "patience"):
-            if key not in own and getattr(self, key) is not None:
-                raise ValueError(f"{self.name} has no {key}; its own settings are: {', '.join((*own, 'warmup'))}")
+    def _reaches_its_end(self) -> Schedule:
         if self.name == "exponential" and self.end == 0:
             raise ValueError("exponential never reaches an end of 0; give a small number, as 0.01")
         return self
@@ -131,8 +160,8 @@ class Train(Part):
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 64
     seed: NonNegativeInt = 1
-    optimizer: Optimizer = Optimizer()
-    schedule: Schedule = Schedule()
+    optimizer: Optimizer = Field(default_factory=lambda: Optimizer.model_validate({}))
+    schedule: Schedule = Field(default_factory=lambda: Schedule.model_validate({}))
     early_stopping: EarlyStopping | None = EarlyStopping()
     keep_best: str | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -186,7 +215,7 @@ class Experiment(Part):
     dataset: str | Card
     model: ModelChoice
     task: TaskChoice | None = None
-    train: Train = Train()
+    train: Train = Field(default_factory=Train)
     imbalance: Literal["class_weight"] | None = None
     goal: Goal | None = None
     export: Export = Export()

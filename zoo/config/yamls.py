@@ -116,9 +116,12 @@ class _Walk:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        if node.style is None:
+        if node.style is not None:
+            return node.value
+        try:
             return scalar(node.value)
-        return node.value
+        except ValueError:  # Python's own limit, which keeps a small file from costing minutes
+            raise ZooError(f"{self.document.where}, line {line}: a number of {len(node.value):,} digits is not read") from None
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -158,12 +161,22 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    quote = "'" if not isinstance(scalar(text), str) else None
+    quote = '"' if not text.isprintable() else "'" if _is_no_text(text) else None  # other styles lose some line breaks
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=quote)
 
 
+def _is_no_text(text: str) -> bool:
+    try:
+        return not isinstance(scalar(text), str)
+    except ValueError:  # thousands of digits
+        return True
+
+
 def _float(dumper: yaml.SafeDumper, number: float) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(number), repr(number)))
+    text = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(number), repr(number))
+    if "e" in text and "." not in text:
+        text = text.replace("e", ".0e")  # PyYAML takes 1e-05 for text, and would quote it
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
 _Dumper.add_representer(str, _string)

@@ -1,0 +1,247 @@
+"""The callbacks of training. Each that carries a state says so by `state` and `restore`; the checkpoint keeps it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import optimizers
+from zoo.assembly import outputs_of
+from zoo.config.metrics import METRICS, split_metric
+from zoo.data import Encoded
+from zoo.data.pipeline import batches
+from zoo.evaluation.metrics import metrics_of
+from zoo.runs import write_text
+from zoo.tasks import Task
+from zoo.training.snapshot import Snapshot, state_of
+
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
+
+
+class Stateful(keras.callbacks.Callback):
+    """A callback whose named attributes are part of the checkpoint."""
+
+    kept: tuple[str, ...] = ()
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class Epoch(keras.callbacks.Callback):
+    """Tells the pipeline which epoch it is: the order of the examples follows from it."""
+
+    def __init__(self, variable: tf.Variable) -> None:
+        super().__init__()
+        self.variable = variable
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.variable.assign(epoch)
+
+
+class MoreMetrics(keras.callbacks.Callback):
+    """Computes metrics of val that Keras does not log, before those who monitor them; logs the learning rate."""
+
+    def __init__(self, task: Task, val: Encoded, names: set[str], batch_size: int) -> None:
+        super().__init__()
+        self.task, self.names, self.y = task, sorted(names), val.y
+        self.batches = batches(val, batch_size) if names else None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        if self.batches is not None:
+            found = metrics_of(self.task, outputs_of(self.model, self.batches), self.y, self.task.baseline_reading())
+            logs.update({f"val_{name}": found[name] if found[name] is not None else math.nan for name in self.names})
+
+
+class Diverged(Stateful):
+    """Stops as soon as the loss is no finite number."""
+
+    kept = ("epoch",)
+    async_safe = True  # looks and sets a flag; Keras need not wait for it
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: int | None = None
+        self.now = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.now = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if logs and not math.isfinite(logs["loss"]):
+            self.epoch = self.now
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if logs and not (math.isfinite(logs["loss"]) and math.isfinite(logs.get("val_loss", 0.0))):
+            self.epoch = epoch
+            self.model.stop_training = True
+
+
+class Monitor(Stateful):
+    """Watches one metric of the logs: which value was best, and in which epoch."""
+
+    kept = ("best", "best_epoch")
+
+    def __init__(self, metric: str, task: str, min_delta: float = 0.0) -> None:
+        super().__init__()
+        self.monitor = metric.replace(".", "_")
+        self.sign = 1.0 if METRICS[task][split_metric(metric)[1]] == "max" else -1.0
+        self.min_delta = min_delta
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+
+    def improved(self, epoch: int, logs: dict[str, float]) -> bool:
+        """Whether this epoch is the best so far, by more than `min_delta`; it is remembered then."""
+        value = logs[self.monitor]
+        if not math.isfinite(value):
+            return False
+        if self.best is None or self.sign * (value - self.best) > self.min_delta:
+            self.best, self.best_epoch = value, epoch
+            return True
+        return False
+
+
+class Best(Monitor):
+    """Keeps the weights of the best epoch."""
+
+    weights: list[np.ndarray]
+
+    def __init__(self, metric: str, task: str) -> None:
+        super().__init__(metric, task)
+        self.weights = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        if math.isfinite(logs["loss"]) and self.improved(epoch, logs):
+            self.weights = self.model.get_weights()
+
+
+class EarlyStopping(Monitor):
+    """Stops after `patience` epochs without an improvement."""
+
+    kept = ("best", "best_epoch", "stopped_epoch")
+
+    def __init__(self, metric: str, task: str, patience: int, min_delta: float) -> None:
+        super().__init__(metric, task, min_delta)
+        self.patience = patience
+        self.stopped_epoch: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        since = epoch - (self.best_epoch if self.best_epoch is not None else -1)
+        if not self.improved(epoch, logs) and since >= self.patience:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+
+class Plateau(Monitor):
+    """Multiplies the learning rate by `factor` when val.loss has not improved for `patience` epochs."""
+
+    kept = ("best", "best_epoch", "since", "scale")
+
+    def __init__(self, task: str, factor: float | None, patience: int | None) -> None:
+        super().__init__("val.loss", task)
+        assert factor is not None and patience is not None
+        self.factor, self.patience = factor, patience
+        self.since = 0
+        self.scale = 1.0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        self.since = 0 if self.improved(epoch, logs) else self.since + 1
+        if self.since >= self.patience:
+            self.since, self.scale = 0, self.scale * self.factor
+            self._apply()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self._apply()
+
+    def _apply(self) -> None:
+        rate = self.model.optimizer._learning_rate
+        assert isinstance(rate, optimizers.LearningRate)
+        assert rate.factor is not None
+        rate.factor.assign(self.scale)
+
+
+class History(keras.callbacks.History):
+    """Keras's History, whose rows are part of the checkpoint and of `history.csv`."""
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": list(self.epoch), "history": {key: list(values) for key, values in self.history.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epoch = list(state["epoch"])
+        self.history = {key: list(values) for key, values in state["history"].items()}
+
+    def write(self, path: Path) -> None:
+        """A row an epoch; metrics by their dotted names, no clock times."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["epoch", *(dotted(key) for key in self.history)])
+        writer.writerows([epoch + 1, *(repr(float(values[row])) for values in self.history.values())] for row, epoch in enumerate(self.epoch))
+        write_text(path, text.getvalue())
+
+
+def dotted(key: str) -> str:
+    """Keras's `val_loss` as `val.loss`."""
+    return f"val.{key.removeprefix('val_')}" if key.startswith("val_") else key
+
+
+class Events(keras.callbacks.Callback):
+    """Event files for TensorBoard: `train` and `validation` curves over one another, and the learning rate."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for key, value in (logs or {}).items():
+            name = "validation" if key.startswith("val_") else "train"
+            with self.writers[name].as_default():
+                tf.summary.scalar(f"epoch_{key.removeprefix('val_')}", value, step=epoch + 1)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        for writer in self.writers.values():
+            writer.close()
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes the snapshot and history.csv: after the first epoch, then at most one every two seconds. Stands last."""
+
+    def __init__(self, folder: Path, best: Best, history: History, stateful: dict[str, Any], start: Snapshot | None) -> None:
+        super().__init__()
+        self.folder, self.best, self.history, self.stateful, self.start = folder, best, history, stateful, start
+        self.written_at = -math.inf
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.start is None:
+            return
+        for name, callback in self.stateful.items():  # now, after each has reset itself
+            callback.restore(self.start.callbacks[name])
+        self.best.weights = self.start.best
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if time.monotonic() - self.written_at >= SECONDS_BETWEEN_CHECKPOINTS:
+            self.write(epoch + 1)
+
+    def write(self, epoch: int) -> None:
+        states = {name: callback.state() for name, callback in self.stateful.items()}
+        values = [keras.ops.convert_to_numpy(variable) for variable in state_of(self.model)]
+        Snapshot(epoch, bool(self.model.stop_training), values, self.best.weights, states).write(self.folder)
+        self.history.write(self.folder / "history.csv")
+        self.written_at = time.monotonic()

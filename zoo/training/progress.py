@@ -1,0 +1,56 @@
+"""What a person sees while a model learns: one line that moves, in a terminal only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from zoo.training.callbacks import dotted
+
+SHOWN = ("loss", "val_loss", "val_accuracy", "val_mae")
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """`epoch 14/20 ━━━━━━  loss 0.041  val.loss 0.062   0.4 s an epoch, 3 s left`; nothing where stderr is no terminal."""
+
+    async_safe = True
+
+    def __init__(self, first_epoch: int, epochs: int) -> None:
+        super().__init__()
+        self.first, self.epochs = first_epoch, epochs
+        self.line: Progress | None = None
+        self.facts = self.pace = ""
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.started = time.monotonic()
+        if sys.stderr.isatty():
+            columns = (TextColumn("  epoch {task.fields[epoch]}"), BarColumn(24), TextColumn("{task.fields[facts]}"))
+            self.line = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.task = self.line.add_task("", total=self.epochs, completed=self.first, epoch=f"{self.first + 1}/{self.epochs}", facts="")
+            self.line.start()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.line:
+            done = self.epoch + min(1.0, (batch + 1) / (self.params.get("steps") or batch + 1))
+            self.line.update(self.task, completed=done, epoch=f"{self.epoch + 1}/{self.epochs}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.line:
+            each = (time.monotonic() - self.started) / (epoch + 1 - self.first)
+            facts = "  ".join(f"{dotted(key)} {value:.3f}" for key, value in (logs or {}).items() if key in SHOWN)
+            left = each * (self.epochs - epoch - 1)
+            self.line.update(self.task, completed=epoch + 1, facts=f"{facts}   {each:.1f} s an epoch, {left:.0f} s left")
+
+    def close(self) -> None:
+        """Takes the line away, however training ended."""
+        if self.line:
+            self.line.stop()
+            self.line = None

@@ -1,0 +1,253 @@
+"""Experiment to run: train, resumable at any moment, and keep the best weights."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import runs as folders
+from zoo.assembly import Assembled, assemble, set_up
+from zoo.config import Experiment
+from zoo.config.load import absolute
+from zoo.config.metrics import LOGGED_BY_KERAS, split_metric
+from zoo.data import batches
+from zoo.errors import DivergedError, Interrupted, ZooError
+from zoo.runs import Run, locked, write_atomically
+from zoo.training import snapshot
+from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, Events, History, MoreMetrics, Plateau
+from zoo.training.progress import ProgressLine
+
+log = logging.getLogger("zoo")
+
+PACKAGES = ("keras-zoo", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
+VAL_BATCH = 256
+
+
+def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
+    """Trains an experiment into a run folder; returns the finished run.
+
+    Args:
+        experiment: resolved, as `zoo.config.load_experiment` gives it.
+        runs: the folder that holds `NAME/ID`.
+        resume: go on with the newest unfinished run of the same experiment; where it is finished, return it as it is;
+            where there is none, start one.
+
+    Raises:
+        ZooError: the experiment or its data cannot be used, or the folder cannot be written.
+        DivergedError: the loss became NaN or infinite; the best weights until then are kept.
+        Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+    """
+    run = same_run(experiment, runs)
+    if resume and run and run.state == "finished":
+        log.info("%s is finished already", run.path)
+        return run
+    process = set_up(experiment.train)
+    if run and not resume and run.state in folders.UNFINISHED and not folders.held(run.path):
+        log.warning("note: %s stopped at epoch %d of %d; add --resume to finish it. Starting a new run.", run.path, *_how_far(run))
+    assembled = assemble(experiment)
+    if not (resume and run):
+        run = _new_run(assembled, runs, process)
+    model, data = assembled.model, assembled.data
+    log.info("%s    %s, %s parameters, on %s: %s", experiment.name, experiment.model.name, f"{model.count_params():,}", data.card.name, data.describe())
+    with locked(run.path, "the run"), _log_file(run.path), _terminable():
+        run = Run(run.path)
+        _check_same(run, assembled, process)
+        return _learn(run, assembled)
+
+
+def same_run(experiment: Experiment, runs: Path) -> Run | None:
+    """The newest unfinished run of the same resolved experiment and card, else the newest finished one."""
+    wanted, card = experiment.model_dump(), absolute(experiment.card).model_dump()
+    same = []
+    for run in folders.all_runs(runs, experiment.name):
+        try:
+            if run.state != "diverged" and run.experiment.model_dump() == wanted and run.card.model_dump() == card:
+                same.append(run)
+        except ZooError:  # a run of an older or a broken kind is none to go on with
+            continue
+    unfinished = [run for run in same if run.state in folders.UNFINISHED]
+    return next(iter([*unfinished, *same]), None)
+
+
+def _how_far(run: Run) -> tuple[int, int]:
+    found = snapshot.read(run.path)
+    return (found.epoch if found else 0), run.experiment.train.epochs
+
+
+def _new_run(assembled: Assembled, runs: Path, process: dict[str, Any]) -> Run:
+    facts = {
+        "task": assembled.task.name,
+        "model": assembled.experiment.model.name,
+        "params": assembled.model.count_params(),
+        **process,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "started": _now(),
+    }
+    return folders.create(runs, assembled.experiment, absolute(assembled.experiment.card), facts, assembled.data.record())
+
+
+def _check_same(run: Run, assembled: Assembled, process: dict[str, Any]) -> None:
+    """A run goes on only with the threads and the data it began with: else its end would be another."""
+    if run.facts["threads"] != process["threads"]:
+        raise ZooError(
+            f"{run.path} was started with {run.facts['threads']} threads, and this process has {process['threads']}",
+            f"results differ with the count; set it: --set train.threads={run.facts['threads']}, or start a new run",
+        )
+    now = assembled.data.record()
+    for key in ("fingerprint", "preprocess_sha256"):
+        if run.data[key] != now[key]:
+            changed = [name for name, digest in now["files"].items() if run.data["files"].get(name) != digest]
+            what = f"the file {changed[0]}" if changed else "the data"
+            raise ZooError(f"{run.path} cannot go on: {what} changed since it began", "start a new run without --resume")
+
+
+def _learn(run: Run, assembled: Assembled) -> Run:
+    model, train_part = assembled.model, assembled.experiment.train
+    preprocessing = run.path / "preprocess.keras"
+    if not preprocessing.exists():
+        write_atomically(preprocessing, assembled.data.graph.save)
+    start = snapshot.read(run.path)
+    model.optimizer.build(model.trainable_variables)
+    if start:
+        snapshot.restore(model, start, run.path)
+        log.info("going on after epoch %d of %d in %s", start.epoch, train_part.epochs, run.path)
+    run.mark("running")
+    epoch = tf.Variable(0, dtype=tf.int64)
+    named, callbacks = _callbacks(run, assembled, epoch, start)
+    try:
+        _fit(assembled, epoch, callbacks, start)
+    except KeyboardInterrupt:
+        run.mark("interrupted")
+        raise Interrupted(
+            f"stopped at epoch {_how_far(run)[0]} of {train_part.epochs}: {run.path}", f"go on: zoo run {run.name} --resume"
+        ) from None
+    finally:
+        named["progress"].close()
+    return _finish(run, assembled, named)
+
+
+def _callbacks(run: Run, assembled: Assembled, epoch: tf.Variable, start: snapshot.Snapshot | None) -> tuple[dict[str, Any], list[Any]]:
+    """The callbacks by name, and in the order that matters: who computes before who reads, the checkpoint last."""
+    part, task = assembled.experiment.train, assembled.task
+    stop, schedule = part.early_stopping, part.schedule
+    watched = {split_metric(name)[1] for name in (part.best_metric, stop.monitor if stop else part.best_metric)}
+    named: dict[str, Any] = {
+        "epoch": Epoch(epoch),
+        "metrics": MoreMetrics(task, assembled.data.encoded["val"], watched - set(LOGGED_BY_KERAS[task.name]), VAL_BATCH),
+        "diverged": Diverged(),
+        "best": Best(part.best_metric, task.name),
+    }
+    if schedule.name == "plateau":
+        named["plateau"] = Plateau(task.name, schedule.factor, schedule.patience)
+    if stop:
+        named["early_stopping"] = EarlyStopping(stop.monitor, task.name, stop.patience, stop.min_delta)
+    if part.tensorboard:
+        named["events"] = Events(run.path / "events")
+    named["progress"] = ProgressLine(start.epoch if start else 0, part.epochs)
+    named["history"] = History()
+    stateful = {name: one for name, one in named.items() if hasattr(one, "restore")}
+    named["checkpoint"] = Checkpoint(run.path, named["best"], named["history"], stateful, start)
+    return named, list(named.values())
+
+
+def _fit(assembled: Assembled, epoch: tf.Variable, callbacks: list[Any], start: snapshot.Snapshot | None) -> None:
+    part, encoded = assembled.experiment.train, assembled.data.encoded
+    done = part.epochs if start and start.stopped else start.epoch if start else 0
+    if done >= part.epochs:  # it had ended by itself; only the callbacks' state is needed for the rest
+        keras.callbacks.CallbackList(callbacks, model=assembled.model).on_train_begin()
+        return
+    assembled.model.fit(
+        batches(encoded["train"], part.batch_size, seed=part.seed, epoch=epoch, weights=_class_weights(assembled)),
+        validation_data=batches(encoded["val"], max(part.batch_size, VAL_BATCH)),
+        epochs=part.epochs,
+        initial_epoch=done,
+        callbacks=callbacks,
+        shuffle=False,  # the pipeline has done it
+        verbose=0,
+    )
+
+
+def _class_weights(assembled: Assembled) -> np.ndarray | None:
+    """n / (classes * count): each class counts the same in the loss. A class without a row weighs nothing."""
+    if assembled.experiment.imbalance != "class_weight":
+        return None
+    y = assembled.data.encoded["train"].y
+    counts = np.bincount(y, minlength=assembled.data.num_classes or 0)
+    return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0).astype(np.float32)
+
+
+def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
+    """Writes the best weights and the history, then the state; in this order, so that a kill in between is resumed."""
+    best, diverged, stopped, history = named["best"], named["diverged"], named.get("early_stopping"), named["history"]
+    history.write(run.path / "history.csv")
+    if best.weights:
+        assembled.model.set_weights(best.weights)
+        write_atomically(run.path / "model.keras", lambda path: assembled.model.save(path, include_optimizer=False))
+    facts = {"epochs": len(history.epoch), "best_epoch": None if best.best_epoch is None else best.best_epoch + 1, "finished": _now()}
+    if diverged.epoch is not None:
+        run.mark("diverged", **facts)
+        kept = f"the weights of epoch {facts['best_epoch']} are kept in {run.path}" if best.weights else "no epoch went well, so no weights are kept"
+        raise DivergedError(
+            f"training diverged in epoch {diverged.epoch + 1}: the loss is no longer a finite number",
+            kept,
+            f"try a smaller learning rate: --set train.optimizer.learning_rate={assembled.experiment.train.optimizer.learning_rate / 10:g}",
+        )
+    if stopped and stopped.stopped_epoch is not None:
+        metric, patience = assembled.experiment.train.early_stopping.monitor, stopped.patience  # type: ignore[union-attr]
+        log.info("stopped at epoch %d: %s has not improved for %d epochs; the weights of epoch %s are kept", stopped.stopped_epoch + 1, metric, patience, facts["best_epoch"])
+    else:
+        log.info("trained %d epochs; the weights of epoch %s are kept", facts["epochs"], facts["best_epoch"])
+    run.mark("finished", **facts)
+    return run
+
+
+@contextmanager
+def _log_file(folder: Path) -> Iterator[None]:
+    """What is said while training stands in `train.log` too."""
+    handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(min(before or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+        handler.close()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends training as Ctrl-C does: resumable, with a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
