@@ -1,5 +1,5 @@
 """The training room: experiment -> run."""
 
-from zoo.training.train import same_run, train
+from zoo.training.learn import same_run, train
 
 __all__ = ["same_run", "train"]
