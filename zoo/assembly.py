@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import optimizers, registry, tasks
+from zoo.bundles import Input, columns_of, in_batches
 from zoo.config import Experiment
 from zoo.config.experiment import Train
 from zoo.data import Dataset, prepare, preprocess
@@ -108,9 +109,12 @@ class Opened:
 
     def answer(self, inputs: Any, batch: int = 1024) -> dict[str, np.ndarray]:
         """The answers for raw values, in batches. Text comes as str."""
-        columns = raw_columns(self.spec, inputs)
         call = tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True)
-        return in_batches(call, columns, batch)
+
+        def answers(columns: dict[str, np.ndarray]) -> dict[str, Any]:
+            return call({name: preprocess.as_tensor(values) for name, values in columns.items()})
+
+        return in_batches(answers, columns_of(served_inputs(self.spec), inputs), batch)
 
 
 def open_run(run: Run) -> Opened:
@@ -121,55 +125,10 @@ def open_run(run: Run) -> Opened:
     return Opened(run, task, spec, load_keras(run.path / "preprocess.keras"), load_keras(run.path / "model.keras"))
 
 
-def raw_columns(spec: preprocess.Spec, inputs: Any) -> dict[str, np.ndarray]:
-    """A mapping, a table or an array of images as arrays by served name, checked."""
-    wanted = preprocess.inputs_of(spec)
-    if spec["kind"] == "image" and not isinstance(inputs, Mapping):
-        inputs = {"image": inputs}
-    names = preprocess.served_names(spec)
-    columns = {}
-    for name, served in names.items():
-        shape, dtype = wanted[served]
-        if name not in inputs and served not in inputs:
-            raise ZooError(f"the input lacks '{name}'", f"expected: {', '.join(names)}")
-        values = np.asarray(inputs[name] if name in inputs else inputs[served])
-        columns[served] = _typed(values, shape, dtype, name)
-    sizes = {len(values) for values in columns.values()}
-    if len(sizes) != 1:
-        raise ZooError(f"the inputs have different lengths: {sorted(sizes)}")
-    return columns
-
-
-def _typed(values: np.ndarray, shape: tuple[int, ...], dtype: str, name: str) -> np.ndarray:
-    if values.shape[1:] != shape and values.shape[1:] + (1,) == shape:
-        values = values[..., None]
-    if values.ndim == 0 or values.shape[1:] != shape:
-        raise ZooError(f"input '{name}' has shape {values.shape}, where (batch, {', '.join(map(str, shape))}) is expected")
-    if dtype == "string":
-        return np.array(["" if one is None or one != one else str(one) for one in values.tolist()], object)
-    try:
-        return values.astype(np.float32)
-    except (ValueError, TypeError):
-        raise ZooError(f"input '{name}' holds {values.dtype} values, where numbers are expected") from None
-
-
-def in_batches(call: Any, columns: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
-    """Calls a function of named tensors on slices, and joins the answers; bytes come back as str."""
-    size = len(next(iter(columns.values())))
-    if size == 0:
-        raise ZooError("the input has no rows")
-    pieces = []
-    for start in range(0, size, batch):
-        part = {name: preprocess.as_tensor(values[start : start + batch]) for name, values in columns.items()}
-        pieces.append({name: value.numpy() for name, value in call(part).items()})
-    return {name: as_text(np.concatenate([piece[name] for piece in pieces])) for name in pieces[0]}
-
-
-def as_text(values: np.ndarray) -> np.ndarray:
-    """Arrays of bytes as arrays of str; others as they are."""
-    if values.dtype.kind not in "OS":
-        return values
-    return np.array([one.decode() if isinstance(one, bytes) else str(one) for one in values.reshape(-1)]).reshape(values.shape)
+def served_inputs(spec: preprocess.Spec) -> dict[str, Input]:
+    """What is sent, by served name: the source's name, dtype and shape without the batch."""
+    source = {served: name for name, served in preprocess.served_names(spec).items()}
+    return {served: Input(name=source[served], dtype=dtype, shape=list(shape)) for served, (shape, dtype) in preprocess.inputs_of(spec).items()}
 
 
 def outputs_of(model: keras.Model, batches: Sequence[Any] | tf.data.Dataset) -> np.ndarray:

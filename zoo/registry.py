@@ -106,9 +106,10 @@ def register_model(
         given = {"modality": modality, "tasks": tasks, "paper": paper, "example": example, "check": check}
         family.update({key: value for key, value in given.items() if value is not None})
         family["space"] = {**family.get("space", {}), **(space or {})}
+        fixed = {**family.get("hparams", {}), **(hparams or {})}
         if not hasattr(builder, "__zoo_family__"):
-            builder.__zoo_family__ = family  # type: ignore[attr-defined]
-        _add(name, builder, family, dict(hparams or {}))
+            builder.__zoo_family__ = {**family, "hparams": fixed}  # type: ignore[attr-defined]
+        _add(name, builder, family, fixed)
         return builder
 
     return decorate
@@ -137,7 +138,8 @@ def _add(name: str, builder: Callable[..., Any], family: dict[str, Any], fixed: 
     before = _registered.get(name)
     if before and (before.builder.__module__, before.builder.__qualname__) != (builder.__module__, builder.__qualname__):
         raise ZooError(f"a model named '{name}' is registered already, by {before.entry.module}", "give yours another name")
-    if not before and name in _catalogue() and _catalogue()[name].module != builder.__module__:
+    ours = builder.__module__.startswith("zoo.models.")  # which may move a name to another file; the catalogue follows
+    if not before and not ours and name in _catalogue():
         raise ZooError(f"a model named '{name}' comes with keras-zoo already", "give yours another name")
     _registered[name] = Registered(entry, builder, family.get("check"), fixed)
 
@@ -233,9 +235,7 @@ def registered(name: str) -> Registered:
     return _registered[name]
 
 
-def list_models(
-    pattern: str = "*", *, task: str | None = None, modality: str | None = None, max_params: float | None = None
-) -> list[str]:
+def list_models(pattern: str = "*", *, task: str | None = None, modality: str | None = None, max_params: float | None = None) -> list[str]:
     """Names of registered models, sorted.
 
     Args:
@@ -333,4 +333,5 @@ def _load_weights(model: keras.Model, path: Path) -> None:
     try:
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
-        raise ZooError(f"{path} does not fit the model '{model.name}'", str(error).splitlines()[0]) from error
+        lines = [line for line in str(error).splitlines() if line.strip()]  # the first names the layer, the second says why
+        raise ZooError(f"{path} does not fit the model '{model.name}'", *lines[:2]) from error

@@ -147,6 +147,9 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.facts = read_json(path / "run.json")
+        lacking = [key for key in ("experiment", "dataset", "state") if key not in self.facts]
+        if lacking:
+            raise ZooError(f"{path / 'run.json'} lacks '{lacking[0]}'", "it was changed by hand")
 
     def __repr__(self) -> str:
         return f"Run('{self.path}', {self.state})"
@@ -282,15 +285,27 @@ def _place(building: Path, parent: Path, stamp: str) -> Path:
 def _sweep(parent: Path) -> None:
     """Removes what killed processes left half made."""
     for orphan in parent.glob(".new-*"):
-        pid = orphan.name.split("-")[1]
-        if not Path(f"/proc/{pid}").exists():
+        if not alive(orphan.name.split("-")[1]):
             shutil.rmtree(orphan, ignore_errors=True)
+
+
+def alive(pid: str) -> bool:
+    """Whether a process of this number runs, ours or somebody else's; False for what is no number."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    return True
 
 
 def all_runs(root: Path, name: str | None = None) -> list[Run]:
     """The runs under a folder, newest first; what is no run, or cannot be read, is passed over."""
     found = []
     for path in root.glob(f"{name or '*'}/*/run.json"):
+        if path.parent.name.startswith("."):  # not moved to its name yet
+            continue
         try:
             found.append(Run(path.parent))
         except ZooError:

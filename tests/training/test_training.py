@@ -89,7 +89,11 @@ def test_resume_of_a_finished_run_says_so_and_of_none_starts(trained, caplog, tm
 
 def test_early_stopping_stops_and_says_which_epoch_is_kept(tmp_path, caplog):
     caplog.set_level(logging.INFO, "zoo")
-    overrides = {"train.epochs": 200, "train.optimizer.learning_rate": 0.02, "train.early_stopping": {"monitor": "val.accuracy", "patience": 3}}
+    overrides = {
+        "train.epochs": 200,
+        "train.optimizer.learning_rate": 0.02,
+        "train.early_stopping": {"monitor": "val.accuracy", "patience": 3},
+    }
     run = train(load_experiment(DIGITS, overrides), runs=tmp_path)
     history = run.history
     best = int(history["val.accuracy"].argmax()) + 1
@@ -129,7 +133,9 @@ def test_a_plateau_lowers_the_rate(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_every_optimizer_learns(name):
-    made = optimizers.make(Optimizer.model_validate({"name": name, "learning_rate": 0.05, "clip_norm": 1.0}), Schedule(), steps_per_epoch=1, epochs=1)
+    made = optimizers.make(
+        Optimizer.model_validate({"name": name, "learning_rate": 0.05, "clip_norm": 1.0}), Schedule(), steps_per_epoch=1, epochs=1
+    )
     weight, bias = keras.Variable(np.ones((3, 1)), name="kernel"), keras.Variable(np.ones(1), name="bias")
     made.build([weight, bias])
     made.apply([keras.ops.ones((3, 1)), keras.ops.ones(1)], [weight, bias])
@@ -296,7 +302,9 @@ def test_the_progress_line_is_for_terminals_only(tmp_path):
     code = CHILD.format(experiment=DIGITS)
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TERM": "xterm", "COLUMNS": "120"}
     screen, inside = pty.openpty()
-    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "tty"), "30"], stdout=subprocess.PIPE, stderr=inside, env=environment)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "tty"), "30"], stdout=subprocess.PIPE, stderr=inside, env=environment
+    )
     os.close(inside)
     shown = b""
     try:
@@ -307,7 +315,9 @@ def test_the_progress_line_is_for_terminals_only(tmp_path):
     assert child.wait() == 0
     assert b"epoch 30/30" in shown
     assert b"s an epoch" in shown
-    plain = subprocess.run([sys.executable, "-c", code, str(tmp_path / "pipe"), "3"], capture_output=True, env=environment, text=True, check=True)
+    plain = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "pipe"), "3"], capture_output=True, env=environment, text=True, check=True
+    )
     assert "epoch" not in plain.stdout + plain.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,14 @@ class File(Part):
     def _a_path_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _fetched_whole(self) -> File:
+        if self.url and not self.sha256:
+            raise ValueError(f"{self.name} has a url but no sha256; what is fetched is checked")
+        if self.sha256 and (Path(self.name).name != self.name):
+            raise ValueError(f"{self.name} is a path; a file with a sha256 is found by its name alone")
+        return self
+
 
 class SklearnSource(Part):
     """A set that ships inside scikit-learn: no network."""
@@ -46,9 +55,15 @@ class IdxSource(Part):
     test_images: File | None = None
     test_labels: File | None = None
 
+    @model_validator(mode="after")
+    def _test_is_whole(self) -> IdxSource:
+        if (self.test_images is None) != (self.test_labels is None):
+            raise ValueError("test_images and test_labels go together")
+        return self
+
 
 class NpzSource(Part):
-    """NumPy arrays by name: `features` (n, height, width[, channels]) and `target` (n,); test arrays if there are any."""
+    """NumPy arrays by name: `features` (n, height, width[, channels]) or (n, columns), `target` (n,); test arrays if there are any."""
 
     kind: Literal["npz"]
     file: File
@@ -57,6 +72,12 @@ class NpzSource(Part):
     test_features: str | None = None
     test_target: str | None = None
 
+    @model_validator(mode="after")
+    def _test_is_whole(self) -> NpzSource:
+        if (self.test_features is None) != (self.test_target is None):
+            raise ValueError("test_features and test_target go together")
+        return self
+
 
 class CsvSource(Part):
     """A table with a header line. Columns of the card are read by name, the others are left alone."""
@@ -64,7 +85,7 @@ class CsvSource(Part):
     kind: Literal["csv"]
     file: File
     test_file: File | None = None
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    separator: Annotated[str, Field(pattern=r"^[\t !#-~]$", description="one ASCII character, no quote")] = ","
     missing: tuple[str, ...] = ("", "NA", "?")
 
 
@@ -150,7 +171,7 @@ class FixedSplit(Part):
     @model_validator(mode="after")
     def _apart(self) -> FixedSplit:
         spans = sorted((self.train, self.val, self.test))
-        if any(low >= high for low, high in spans) or any(a[1] > b[0] for a, b in zip(spans, spans[1:], strict=False)):
+        if any(low >= high for low, high in spans) or any(a[1] > b[0] for a, b in pairwise(spans)):
             raise ValueError("train, val and test must be rising ranges that share no row")
         return self
 
@@ -200,6 +221,17 @@ class Card(Part):
             raise ValueError("split: stratified needs classes, and the task is regression; use kind: random")
         if self.columns and self.target.name in self.columns:
             raise ValueError(f"the target '{self.target.name}' stands among the columns too, which would leak it")
+        return self
+
+    @model_validator(mode="after")
+    def _source_has_it(self) -> Card:
+        if self.source.kind == "idx" and not self.image:
+            raise ValueError("an idx source holds images: the card needs image, not columns")
+        if self.source.kind == "csv" and not self.columns:
+            raise ValueError("a csv source is a table: the card needs columns, not image")
+        text = [name for name, column in (self.columns or {}).items() if column.type == "category"]
+        if text and self.source.kind != "csv":
+            raise ValueError(f"column '{text[0]}' is a category, and a {self.source.kind} source holds numbers only")
         return self
 
     @property

@@ -12,10 +12,13 @@ from zoo import registry, shelf
 from zoo.config import yamls
 from zoo.config.card import Card, File
 from zoo.config.experiment import Experiment, ModelChoice, TaskChoice
+from zoo.config.explain import explain
 from zoo.config.metrics import METRICS, split_metric
 from zoo.errors import ZooError, did_you_mean
 
 Model = TypeVar("Model", Card, Experiment)
+
+SHORT = {"model", "task", "optimizer", "schedule"}  # keys whose value may be a name alone
 
 
 def load_card(name: str | Path) -> Card:
@@ -39,22 +42,31 @@ def load_experiment(
     Raises:
         ZooError: what is wrong, in which file and line, and the nearest right name.
     """
-    if isinstance(what, Experiment):
-        what = {**what.model_dump(mode="json"), "dataset": what.card.model_dump(mode="json")} if what.name == "inline" else what.name
-    if isinstance(what, Mapping):
-        document = yamls.Document(_plain(what), "the experiment")
-        name = f"{what.get('dataset')}_{_model_name(what)}" if isinstance(what.get("dataset"), str) else "inline"
-    else:
-        path = shelf.find("experiments", str(what))
-        document, name = yamls.read(path), path.stem
+    overrides = dict(overrides) if isinstance(overrides, Mapping) else list(overrides)
+    if isinstance(what, Experiment) and not overrides:
+        return what  # frozen, and checked when it was made
+    document, name, card = _opened(what)
     override(document, overrides)
     experiment = _validate(Experiment, document, "an experiment")
-    return resolve(experiment, name, document)
+    same_card = card if experiment.dataset == getattr(what, "dataset", None) else None
+    return resolve(experiment, name, document, same_card)
 
 
-def _model_name(what: Mapping[str, Any]) -> str:
-    model = what.get("model")
-    return str(model.get("name", "model") if isinstance(model, Mapping) else model)
+def _opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Document, str, Card | None]:
+    """The document of an experiment, its name, and its card where that is loaded already."""
+    if isinstance(what, Experiment):
+        return yamls.Document(what.model_dump(mode="json"), "the experiment"), what.name, what.card
+    if isinstance(what, Mapping):
+        return yamls.Document(_plain(what), "the experiment"), _name_of(what), None
+    path = shelf.find("experiments", str(what))
+    return yamls.read(path), path.stem, None
+
+
+def _name_of(what: Mapping[str, Any]) -> str:
+    """CARD_MODEL, as our own files are named."""
+    card, model = what.get("dataset"), what.get("model")
+    model = model.get("name") if isinstance(model, Mapping) else model
+    return f"{Path(card).stem}_{Path(str(model)).stem}" if isinstance(card, str) else "inline"
 
 
 def resolve(experiment: Experiment, name: str, document: yamls.Document, card: Card | None = None) -> Experiment:
@@ -65,7 +77,7 @@ def resolve(experiment: Experiment, name: str, document: yamls.Document, card: C
     entry = _located(document, ("model", "name"), registry.entry, experiment.model.name)
     for key in experiment.model.hparams:
         _located(document, ("model", key), registry.check_hparams, entry.name, {key: None})
-    _located(document, ("model",), _check_fit, entry, card, task)
+    _located(document, (), _check_fit, entry, card, task)
     if experiment.imbalance and task.name != "classification":
         raise ZooError(f"{document.at(('imbalance',))}: imbalance: {experiment.imbalance} is for classification, and the task is {task.name}")
     _check_metrics(experiment, task.name, document)
@@ -132,7 +144,7 @@ def override(document: yamls.Document, overrides: Mapping[str, Any] | Iterable[s
         place = document.value
         for parent in parents:
             inner = place.get(parent)
-            if isinstance(inner, str) and parent in {"model", "task", "optimizer", "schedule"}:
+            if isinstance(inner, str) and parent in SHORT:
                 inner = {"name": inner}  # the short form of a choice, opened to take a setting
             elif inner is None:
                 inner = {}
@@ -168,90 +180,7 @@ def _validate(kind: type[Model], document: yamls.Document, noun: str) -> Model:
     try:
         return kind.model_validate(document.value)
     except ValidationError as error:
-        raise _explain(kind, document, noun, error) from None
-
-
-def _explain(kind: type[BaseModel], document: yamls.Document, noun: str, error: ValidationError) -> ZooError:
-    """The first error of pydantic, as file, line, key and the nearest right key."""
-    problems = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    problem = problems[0]
-    path = _in_document(document.value, problem["loc"])
-    dotted = ".".join(str(part) for part in path)
-    where = f"--set {dotted}" if path in document.overridden else document.at(path)
-    if problem["type"] == "extra_forbidden":
-        parent = ".".join(str(part) for part in path[:-1])
-        known = list(dotted_keys(kind))
-        near = [f"{parent}.{key}" if parent else key for key in _keys_beside(kind, path)]
-        last = str(path[-1])
-        hint = did_you_mean(dotted, [*near]) if _alike(dotted, near) else did_you_mean(last, [])
-        if not hint:
-            hint = _hint_by_last_word(last, known) or f"known here: {', '.join(sorted(_keys_beside(kind, path)))}"
-        return ZooError(f"{where}: {dotted} is not a setting of {parent or noun}", hint)
-    if problem["type"] == "missing":
-        return ZooError(f"{where}: {dotted} is missing", None)
-    said = problem["msg"].removeprefix("Value error, ")
-    got = problem.get("input")
-    shown = f" (not {got!r})" if isinstance(got, (str, int, float, bool, list)) and problem["type"] != "value_error" else ""
-    return ZooError(f"{where}: {dotted + ': ' if dotted else ''}{said[0].lower() + said[1:]}{shown}", *_literal_hint(problem))
-
-
-def _literal_hint(problem: Any) -> list[str]:
-    if problem["type"] != "literal_error":
-        return []
-    expected = [word.strip("'") for word in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-    hint = did_you_mean(problem["input"], expected)
-    return [hint] if hint else []
-
-
-def _alike(dotted: str, near: list[str]) -> bool:
-    from zoo.errors import nearest
-
-    return bool(nearest(dotted.rpartition(".")[2], [one.rpartition(".")[2] for one in near]))
-
-
-def _hint_by_last_word(last: str, known: list[str]) -> str | None:
-    """`learning_rte` under train leads to train.optimizer.learning_rate: the last words are compared."""
-    from zoo.errors import nearest
-
-    words = nearest(last, [key.rpartition(".")[2] for key in known])
-    found = [key for word in words for key in known if key.rpartition(".")[2] == word]
-    return f"did you mean: {', '.join(found[:3])}" if found else None
-
-
-def _in_document(value: Any, loc: tuple[int | str, ...]) -> yamls.KeyPath:
-    """pydantic's location without the parts that are not in the file (a union puts its tag there)."""
-    path: list[str | int] = []
-    for index, part in enumerate(loc):
-        holds = (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int) and part < len(value))
-        if holds:
-            path.append(part)
-            value = value[part]
-        elif index == len(loc) - 1 and isinstance(value, dict):
-            path.append(part)
-    return tuple(path)
-
-
-def _parts(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type):
-        return [annotation] if issubclass(annotation, BaseModel) else []
-    return [part for inner in getattr(annotation, "__args__", ()) for part in _parts(inner)]
-
-
-def dotted_keys(kind: type[BaseModel], prefix: str = "") -> list[str]:
-    """Every key of a configuration, dotted, as `--set` takes it."""
-    keys: list[str] = []
-    for name, info in kind.model_fields.items():
-        keys.append(prefix + name)
-        for part in _parts(info.annotation):
-            keys.extend(dotted_keys(part, f"{prefix}{name}."))
-    return list(dict.fromkeys(keys))
-
-
-def _keys_beside(kind: type[BaseModel], path: yamls.KeyPath) -> list[str]:
-    """The keys that could stand where `path` ends."""
-    prefix = "".join(f"{part}." for part in path[:-1])
-    inner = [key.removeprefix(prefix) for key in dotted_keys(kind) if key.startswith(prefix)]
-    return [key for key in inner if "." not in key]
+        raise explain(kind, document, noun, error) from None
 
 
 def absolute(card: Card) -> Card:

@@ -41,7 +41,10 @@ class Document:
         return self.lines.get(path)
 
     def at(self, path: KeyPath) -> str:
-        """`file, line N`, or the file alone where the path has no line."""
+        """`file, line N`, or the file alone where the path has no line; `--set KEY` for what was set from outside."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.overridden:
+                return f"--set {'.'.join(map(str, path[:length]))}"
         line = self.line(path) if path else None
         return f"{self.where}, line {line}" if line else self.where
 

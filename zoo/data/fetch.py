@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import ssl
 import urllib.error
 import urllib.request
 from functools import lru_cache
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from zoo.config.card import File
 from zoo.errors import ZooError
-from zoo.runs import make_folder, write_atomically
+from zoo.runs import alive, make_folder, write_atomically
 
 TIMEOUT = 10  # seconds without a byte
 
@@ -51,6 +52,7 @@ def locate(file: File, folder: Path) -> Path:
     if not file.url:
         raise ZooError(f"no file {file.name}", *_by_hand(file))
     make_folder(cached.parent)
+    _sweep(cached)
     write_atomically(cached, lambda temporary: _download(file, temporary))
     return cached
 
@@ -63,9 +65,23 @@ def _in_data_dir(file: File) -> Path | None:
         raise ZooError(f"ZOO_DATA_DIR is '{root}', which is no folder")
     for folder, _, names in os.walk(root):
         path = Path(folder, file.name)
-        if file.name in names and sha256_of(path) == file.sha256:
+        if file.name in names and _is(path, file):
             return path
     return None
+
+
+def _is(path: Path, file: File) -> bool:
+    try:
+        return sha256_of(path) == file.sha256
+    except OSError:  # a link that leads nowhere, or a file of somebody else
+        return False
+
+
+def _sweep(target: Path) -> None:
+    """Removes what killed processes left of a download."""
+    for orphan in target.parent.glob(f".*-{target.name}"):
+        if not alive(orphan.name[1:].partition("-")[0]):
+            orphan.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:
@@ -81,15 +97,19 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 
 def _download(file: File, target: Path) -> None:
+    from rich.console import Console
     from rich.progress import wrap_file
 
+    console = Console(stderr=True)
     try:
         with urllib.request.urlopen(str(file.url), timeout=TIMEOUT) as answer, target.open("wb") as out:
             total = int(answer.headers.get("Content-Length") or 0)
-            with wrap_file(answer, total, description=f"fetching {file.name}") as body:
-                while block := body.read(1 << 20):
+            with wrap_file(answer, total, description=f"fetching {file.name}", console=console, disable=not console.is_terminal) as body:
+                while block := body.read(1 << 16):
                     out.write(block)
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+            if out.tell() < total:
+                raise ConnectionError(f"the transfer broke off after {out.tell():,} of {total:,} bytes")
+    except (urllib.error.URLError, TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ZooError(f"cannot fetch {file.name} from {file.url}: {reason}", *_by_hand(file)) from None
     got = sha256_of(target)

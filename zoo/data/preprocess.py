@@ -65,7 +65,7 @@ def _fit_image(card: Card, images: np.ndarray, modality: str) -> Spec:
     spec: Spec = {"kind": "image", "shape": list(card.image.shape), "scale": 255.0 / (high - low), "offset": -low * 255.0 / (high - low)}
     if modality == "vector":
         spec["mean"] = float(images.mean(dtype=np.float64)) * spec["scale"] + spec["offset"]
-        spec["std"] = _scale(float(images.std(dtype=np.float64)) * spec["scale"])
+        spec["std"] = _scale(images) * spec["scale"]
     return spec
 
 
@@ -80,15 +80,16 @@ def _fit_table(card: Card, train: dict[str, np.ndarray]) -> Spec:
         if isinstance(column, NumberFeature):
             fill = float(np.median(known) if column.fill == "median" else known.mean(dtype=np.float64))
             filled = np.where(np.isnan(values), np.float32(fill), values).astype(np.float64)
-            numbers.append({"name": name, "input": served[name], "fill": fill, "mean": float(filled.mean()), "std": _scale(float(filled.std()))})
+            numbers.append({"name": name, "input": served[name], "fill": fill, "mean": float(filled.mean()), "std": _scale(filled)})
         else:
             categories.append({"name": name, "input": served[name], "vocabulary": sorted(set(known.tolist()))})
     return {"kind": "table", "numbers": numbers, "categories": categories}
 
 
-def _scale(std: float) -> float:
-    """A column that never changes is left at 0 instead of being blown up."""
-    return std if std > 1e-7 else 1.0
+def _scale(values: np.ndarray) -> float:
+    """The standard deviation; 1 for what never changes, so that it stays at 0 instead of being blown up."""
+    std = float(values.std(dtype=np.float64))
+    return std if values.min() < values.max() and std > np.finfo(np.float32).tiny else 1.0
 
 
 def _fit_classes(card: Card, target: np.ndarray) -> Spec:
@@ -108,7 +109,7 @@ def _fit_classes(card: Card, target: np.ndarray) -> Spec:
 
 
 def _fit_number(card: Card, train_target: np.ndarray) -> Spec:
-    return {"mean": float(train_target.mean()), "std": _scale(float(train_target.std())), "unit": card.target.unit}
+    return {"mean": float(train_target.mean()), "std": _scale(train_target), "unit": card.target.unit}
 
 
 def encode_target(spec: Spec, target: np.ndarray) -> np.ndarray:
@@ -140,14 +141,14 @@ def graph(spec: Spec) -> keras.Model:
     inputs = {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in inputs_of(spec).items()}
     if spec["kind"] == "image":
         return keras.Model(inputs, after_pixels(spec)(layers.Rescaling(spec["scale"], spec["offset"], dtype="float32")(inputs["image"])))
-    parts = []
+    parts = []  # a layer's name holds a dot, which no served name does: Keras refuses a name twice
     if spec["numbers"]:
         columns = [ops.expand_dims(inputs[one["input"]], -1) for one in spec["numbers"]]
         stacked = ops.concatenate(columns, -1) if len(columns) > 1 else columns[0]
         facts = {key: [one[key] for one in spec["numbers"]] for key in ("mean", "std", "fill")}
-        parts.append(Standardise(facts["mean"], facts["std"], facts["fill"], name="standardise")(stacked))
+        parts.append(Standardise(facts["mean"], facts["std"], facts["fill"], name="table.standardise")(stacked))
     for one in spec["categories"]:
-        lookup = layers.StringLookup(vocabulary=one["vocabulary"], oov_token=UNKNOWN, name=f"lookup_{one['input']}")
+        lookup = layers.StringLookup(vocabulary=one["vocabulary"], oov_token=UNKNOWN, name=f"lookup.{one['input']}")
         parts.append(ops.one_hot(lookup(inputs[one["input"]]), len(one["vocabulary"]) + 1, dtype="float32"))
     return keras.Model(inputs, ops.concatenate(parts, -1) if len(parts) > 1 else parts[0])
 

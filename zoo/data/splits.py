@@ -19,9 +19,10 @@ def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
     plan = card.split
     everything = np.arange(len(raw))
     if isinstance(plan, FixedSplit):
-        rows = {name: np.arange(*getattr(plan, name)) for name in SPLITS}
-        if max(part[-1] for part in rows.values()) >= len(raw):
-            raise ZooError(f"the fixed split of '{card.name}' goes past its {len(raw)} rows")
+        spans = {name: getattr(plan, name) for name in SPLITS}
+        if max(high for _, high in spans.values()) > raw.source_rows:
+            raise ZooError(f"the fixed split of '{card.name}' goes past its {raw.source_rows} rows")
+        rows = {name: everything[(raw.ids >= low) & (raw.ids < high)] for name, (low, high) in spans.items()}
     elif isinstance(plan, GivenSplit):
         if raw.given is None:
             raise ZooError(f"split: given, but the source of '{card.name}' has no test part of its own", "use kind: stratified or random")
@@ -42,17 +43,19 @@ def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
 def _cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.model_selection import train_test_split
 
-    size = max(1, round(fraction * len(rows)))
+    if len(rows) < 2:
+        raise ZooError(f"the dataset '{card.name}' has too few rows to split")
+    size = min(max(1, round(fraction * len(rows))), len(rows) - 1)
     if labels is not None:
         values, counts = np.unique(labels[rows], return_counts=True)
         if counts.min() < 2 or size < len(values) or len(rows) - size < len(values):
-            rare = values[counts.argmin()]
+            rare = f"'{values[counts.argmin()]}' has {counts.min()} of {len(rows)} rows"
             raise ZooError(
-                f"the dataset '{card.name}' cannot be split by class: '{rare}' has {counts.min()} of {len(rows)} rows",
+                f"the dataset '{card.name}' cannot be split by class: {rare}"
+                if counts.min() < 2
+                else f"the dataset '{card.name}' cannot be split by class: {size} and {len(rows) - size} rows for {len(values)} classes",
                 "add examples, merge rare classes, or use split: {kind: random}",
             )
-    if len(rows) < 3:
-        raise ZooError(f"the dataset '{card.name}' has {len(rows)} rows, too few to split")
     kept, cut = train_test_split(rows, test_size=size, random_state=seed, stratify=None if labels is None else labels[rows])
     return kept, cut
 

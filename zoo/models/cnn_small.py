@@ -26,11 +26,12 @@ def cnn_small(
     dropout: Fraction = 0.2,
     l2: NonNegativeFloat = 0.0,
 ) -> keras.Model:
-    """Small CNN: three 3x3 convolutions, each twice as wide and half as large as the one before.
+    """Small CNN: four 3x3 convolutions, the maps growing while the picture shrinks twice.
 
-        image -> [3x3 conv -> max pool -> batch norm -> ReLU] of width, 2 width, 4 width -> mean -> dropout -> logits
+        image -> 3x3 conv, width -> max pool -> 2 of 2 width -> max pool -> 4 width -> mean -> dropout -> logits
 
-    No paper; the pool stands before the normalisation, which then has a quarter of the pixels to pass over.
+    No paper. Each convolution is followed by batch normalisation and ReLU; a pool stands before them, so that they pass over a
+    quarter of the pixels.
 
     Args:
         input_shape: (height, width, channels) of the float32 input `image`, pixels 0..255; any size.
@@ -44,9 +45,9 @@ def cnn_small(
     """
     image = Input(input_shape, name="image")  # pixels 0..255
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    for block in range(3):
-        x = layers.Conv2D(width * 2**block, 3, padding="same", use_bias=False, kernel_regularizer=l2_penalty(l2))(x)
-        x = layers.MaxPooling2D(padding="same")(x)
+    for filters, halve in ((width, True), (2 * width, False), (2 * width, True), (4 * width, False)):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_regularizer=l2_penalty(l2))(x)
+        x = layers.MaxPooling2D(padding="same")(x) if halve else x
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
     x = layers.GlobalAveragePooling2D()(x)

@@ -1,6 +1,6 @@
 """Linear and logistic regression: what a deeper model must beat.
 
-    vector -> logits
+vector -> logits
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def read(card: Card, source: IdxSource) -> Raw:
     parts = []
     for images_file, labels_file in pairs:
         images, labels = _array(card, images_file, files), _array(card, labels_file, files)
+        if labels.ndim != 1:
+            raise ZooError(f"{labels_file.name} holds an array of shape {labels.shape}, where one label an image is expected")
         if len(images) != len(labels):
             raise ZooError(f"{images_file.name} holds {len(images)} images, but {labels_file.name} {len(labels)} labels")
         parts.append(({"image": check_images(card, images, images_file.name)}, labels.astype(np.int64)))
@@ -44,7 +47,9 @@ def decode(path: Path) -> np.ndarray:
     if len(data) < 4 or data[:3] != b"\x00\x00\x08":
         raise ZooError(f"{path} is no idx file of bytes")
     start = 4 + 4 * data[3]
-    shape = tuple(int(size) for size in np.frombuffer(data[4:start], ">i4"))
-    if len(data) - start != int(np.prod(shape)):
+    if not data[3] or len(data) < start:
+        raise ZooError(f"{path} is truncated: its header is not whole")
+    shape = tuple(int(size) for size in np.frombuffer(data[4:start], ">u4"))
+    if len(data) - start != math.prod(shape):
         raise ZooError(f"{path} is truncated: its header says {shape}, but it holds {len(data) - start:,} values")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -15,39 +17,53 @@ from zoo.errors import ZooError, did_you_mean
 def read(card: Card, source: NpzSource) -> Raw:
     """Images, or a float32 matrix whose columns are the card's in their order, and the target."""
     path = fetch.locate(source.file, card.folder)
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise ZooError(f"{path} is no .npz archive: {error}") from None
     pairs = [(source.features, source.target)]
     if source.test_features and source.test_target:
         pairs.append((source.test_features, source.test_target))
     parts = []
-    for name, target_name in pairs:
-        features, target = _array(archive, name, path.name), _array(archive, target_name, path.name).reshape(-1)
-        if len(features) != len(target):
-            raise ZooError(f"{path.name}: {name} has {len(features)} rows, but {target_name} {len(target)}")
-        parts.append((_features(card, features, f"{path.name}: {name}"), target))
+    with _opened(path) as archive:
+        for name, target_name in pairs:
+            features, target = _array(archive, name, path.name), _array(archive, target_name, path.name).reshape(-1)
+            if len(features) != len(target):
+                raise ZooError(f"{path.name}: {name} has {len(features)} rows, but {target_name} {len(target)}")
+            parts.append((_features(card, features, f"{path.name}: {name}"), target))
     return join(parts, {source.file.name: fetch.sha256_of(path)})
+
+
+def _opened(path: Path) -> np.lib.npyio.NpzFile:
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":  # np.load would try to unpickle what is no archive, and refuse with a word of that
+                raise ZooError(f"{path} is no .npz archive")
+        archive: np.lib.npyio.NpzFile = np.load(path, allow_pickle=False)
+        return archive
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ZooError(f"{path} is no .npz archive: {error}") from None
 
 
 def _array(archive: np.lib.npyio.NpzFile, name: str, where: str) -> np.ndarray:
     if name not in archive:
         raise ZooError(f"{where} has no array '{name}'", did_you_mean(name, archive.files))
     try:
-        return archive[name]
-    except ValueError:
-        raise ZooError(f"{where}: the array '{name}' holds Python objects, which are never loaded") from None
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ZooError(f"{where}: the array '{name}' cannot be read: {error}") from None
+        values = archive[name]
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        why = "holds Python objects, which are never loaded" if "Object arrays" in str(error) else f"cannot be read: {error}"
+        raise ZooError(f"{where}: the array '{name}' {why}") from None
+    if not isinstance(values, np.ndarray) or values.ndim == 0 or values.dtype.kind not in "biufSU":
+        raise ZooError(f"{where}: '{name}' is no array of numbers or words, a row an example")
+    return values
 
 
 def _features(card: Card, values: np.ndarray, where: str) -> dict[str, np.ndarray]:
+    if values.dtype.kind not in "biuf":
+        raise ZooError(f"{where} holds {values.dtype} values, where numbers are expected")
     if card.image:
         return {"image": check_images(card, values, where)}
     names = list(card.columns or {})
     if values.ndim != 2 or values.shape[1] != len(names):
         raise ZooError(f"{where} has shape {values.shape}, but the card '{card.name}' names {len(names)} columns")
-    if np.isinf(values).any():
-        raise ZooError(f"{where} holds numbers that are not finite")
-    return {name: values[:, index].astype(np.float32) for index, name in enumerate(names)}
+    with np.errstate(over="ignore"):
+        columns = values.astype(np.float32)
+    if np.isinf(columns).any():
+        raise ZooError(f"{where} holds numbers that are infinite, or larger than a float32 can be")
+    return {name: columns[:, index] for index, name in enumerate(names)}

@@ -24,6 +24,7 @@ class Raw:
         ids: the row number of each example in the source, (n,).
         given: `train` or `test` an example, where the source says which part it is of.
         files: sha256 of the files read, by name.
+        source_rows: rows of the source, those that were left out too.
     """
 
     features: dict[str, np.ndarray]
@@ -31,6 +32,10 @@ class Raw:
     ids: np.ndarray
     given: np.ndarray | None = None
     files: dict[str, str] = field(default_factory=dict)
+    source_rows: int = 0
+
+    def __post_init__(self) -> None:
+        self.source_rows = self.source_rows or len(self.target)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -56,8 +61,10 @@ def read(card: Card) -> Raw:
     if len(raw) == 0:
         raise ZooError(f"the dataset '{card.name}' has no rows")
     if card.task == "regression":
-        raw.target = _numbers(card, raw.target)
-    elif len(np.unique(raw.target)) < 2:
+        raw.target = _numbers(card, raw)
+        return raw
+    raw.target = _labels(card, raw)
+    if len(np.unique(raw.target)) < 2:
         raise ZooError(
             f"the target '{card.target.name}' of the dataset '{card.name}' has one class only: {raw.target[0]!s}",
             "there is nothing to tell apart; name another target, or add examples of another class",
@@ -65,15 +72,36 @@ def read(card: Card) -> Raw:
     return raw
 
 
-def _numbers(card: Card, target: np.ndarray) -> np.ndarray:
-    try:
-        values = target.astype(np.float64)
-    except ValueError as error:
-        raise ZooError(f"the target '{card.target.name}' of '{card.name}' is not a number everywhere: {error}", "task: classification?") from None
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise ZooError(f"the target '{card.target.name}' of '{card.name}' is not finite in {len(bad)} rows, first in row {bad[0]}")
+def _numbers(card: Card, raw: Raw) -> np.ndarray:
+    """The target as float64."""
+    for row, value in zip(raw.ids, raw.target, strict=True) if raw.target.dtype.kind in "SU" else ():
+        try:
+            float(value)
+        except ValueError:
+            raise ZooError(
+                f"the target '{card.target.name}' of '{card.name}' is '{value}' in row {row + 1}, where a number is expected",
+                "task: classification?",
+            ) from None
+    values = raw.target.astype(np.float64)
+    _refuse_infinite(card, raw, values)
     return values
+
+
+def _labels(card: Card, raw: Raw) -> np.ndarray:
+    """The target as integers where it holds whole numbers, as text where it holds text."""
+    target = raw.target
+    if target.dtype.kind == "S":
+        return np.char.decode(target, "utf-8", "replace")
+    if target.dtype.kind == "f":
+        _refuse_infinite(card, raw, target)
+        return target.astype(np.int64) if (target == np.round(target)).all() else target
+    return target.astype(np.int64) if target.dtype.kind == "b" else target
+
+
+def _refuse_infinite(card: Card, raw: Raw, values: np.ndarray) -> None:
+    bad = raw.ids[~np.isfinite(values)]
+    if len(bad):
+        raise ZooError(f"the target '{card.target.name}' of '{card.name}' is not finite in {len(bad)} rows, first in row {bad[0] + 1}")
 
 
 def join(parts: list[tuple[dict[str, np.ndarray], np.ndarray]], files: dict[str, str]) -> Raw:

@@ -1,0 +1,136 @@
+"""Tables: every cell becomes what the card says, or the file, the row and the column are named."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from zoo.data.sources import read
+from zoo.errors import ZooError
+
+
+def rows(raw):
+    return [
+        (*(None if one != one else one for one in values), label) for *values, label in zip(*raw.features.values(), raw.target, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a,b,y\n1,x,p\n2,y,q\n", [(1, "x", "p"), (2, "y", "q")]),
+        ("y,other,b,a\np,7,x,1\nq,8,y,2\n", [(1, "x", "p"), (2, "y", "q")]),
+        ('a,b,y\n"1","x, ""so""\nit is",p\n2,y,q', [(1, 'x, "so"\nit is', "p"), (2, "y", "q")]),
+        ("\ufeffa,b,y\r\n1,x,p\r\n2,é日,q\r\n", [(1, "x", "p"), (2, "é日", "q")]),
+        (" a , b ,y \n 1 , x ,p \n2,x, p\n3,x,q\n", [(1, "x", "p"), (2, "x", "p"), (3, "x", "q")]),
+        ("a,b,y\n-1e-3,x,p\n\n+.5,y,q\n\n", [(np.float32(-1e-3), "x", "p"), (0.5, "y", "q")]),
+        ("a,b,y\n,?,p\nNA, NA ,q\n3,nan,q\n", [(None, "", "p"), (None, "", "q"), (3, "nan", "q")]),
+    ],
+    ids=["plain", "order", "quoted", "bom", "blanks", "numbers", "missing"],
+)
+def test_a_table_is_read(csv_card, text, expected):
+    raw = read(csv_card(text))
+    assert rows(raw) == expected
+    assert raw.features["a"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("separator", "text"), [(";", "a;b;y\n1;x,z;p\n2;y;q"), ("\t", "a\tb\ty\n1\tx,z\tp\n2\ty\tq"), ("|", "a|b|y\n1|x,z|p\n2|y|q")]
+)
+def test_another_separator(csv_card, separator, text):
+    assert rows(read(csv_card(text, source={"separator": separator}))) == [(1, "x,z", "p"), (2, "y", "q")]
+
+
+def test_the_cards_own_markers_of_missing_values(csv_card):
+    raw = read(csv_card("a,b,y\n-999,none,p\n2,?,q\n", source={"missing": ["-999", "none"]}))
+    assert rows(raw) == [(None, "", "p"), (2, "?", "q")]
+
+
+def test_rows_without_a_target_are_left_out_and_the_others_keep_their_numbers(csv_card, tmp_path, caplog):
+    (tmp_path / "test.csv").write_text("a,b,y\n7,u,p\n8,u,?\n9,u,q\n")
+    with caplog.at_level(logging.WARNING, "zoo"):
+        raw = read(csv_card("a,b,y\n1,x,p\n2,y,\n3,z,q\n", source={"test_file": str(tmp_path / "test.csv")}))
+    assert rows(raw) == [(1, "x", "p"), (3, "z", "q"), (7, "u", "p"), (9, "u", "q")]
+    assert raw.ids.tolist() == [0, 2, 3, 5]
+    assert raw.given.tolist() == ["train", "train", "test", "test"]
+    assert "1 of 3 rows have no y" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a,b,y\n1,x,p\n2,x,p\nmany,y,q\nfew,y,q\n", ["row 3", "column 'a' holds 'many'", "2 such cells"]),
+        ("a,b,y\nTrue,x,p\n1,y,q\n", ["row 1", "'True'"]),
+        ('a,b,y\n"1,000",x,p\n1,y,q\n', ["row 1", "'1,000'"]),
+        ("a,b,y\n1,x,p\ninf,y,q\n", ["row 2", "column 'a' holds inf", "infinite"]),
+        ("a,b,y\n1,x,p\n-1e39,y,q\n", ["row 2", "column 'a' holds -1e39", "float32"]),
+        ("a,b,z\n1,x,p\n2,y,q\n", ["no target column 'y'", "a, b, z"]),
+        ("aa,b,y\n1,x,p\n2,y,q\n", ["no column 'a'"]),
+        ("a,b,y,y\n1,x,p,q\n2,y,q,p\n", ["2 columns named 'y'"]),
+        ("a;b;y\n1;x;p\n2;y;q\n", ["no column 'a'", "a;b;y"]),
+        ("a,b,y\n1,x,p,5\n2,y,q,5\n", ["does not parse as CSV", "Expected 3 fields in line 2, saw 4"]),
+        ('a,b,y\n1,"x,p\n2,y,q\n', ["does not parse as CSV"]),
+        ("", ["is empty"]),
+        ("\n\n\n", ["is empty"]),
+        ("a,b,y\n", ["a header but no rows"]),
+        ("a,b,y\n1,x,p\n2,y,p\n", ["one class only: p"]),
+        ("a,b,y\n1,x,?\n2,y,\n", ["has no rows"]),
+        ("a,b,y\n1,é,p\n".encode("latin-1"), ["not UTF-8", "byte 8"]),
+        ("a,b,y\n1,x,p\n".encode("utf-16"), ["not UTF-8"]),
+        (b"a,b,y\n1,x\0y,p\n2,y,q\n", ["NUL"]),
+    ],
+    ids=lambda value: ascii(value)[:24] if isinstance(value, (str, bytes)) else "",
+)
+def test_what_is_wrong_with_a_table_is_said(csv_card, text, says):
+    with pytest.raises(ZooError) as caught:
+        read(csv_card(text))
+    assert "table.csv" in str(caught.value) or "inline" in str(caught.value)
+    for words in says:
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [("many", "'many' in row 2"), ("inf", "not finite in 1 rows, first in row 2"), ("nan", "not finite")]
+)
+def test_a_target_that_is_no_number_is_no_regression(csv_card, value, says):
+    with pytest.raises(ZooError) as caught:
+        read(csv_card(f"a,b,y\n1,x,3\n2,x,{value}\n", task="regression"))
+    assert says in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_told(csv_card, tmp_path):
+    card = csv_card("a,b,y\n1,x,p\n2,y,q\n", source={"file": "not_there.csv"})
+    with pytest.raises(ZooError, match=r"no data file .*not_there\.csv"):
+        read(card)
+    with pytest.raises(ZooError, match="is a folder"):
+        read(csv_card("", source={"file": str(tmp_path)}))
+
+
+def test_a_path_of_ones_own_is_relative_to_the_card(tmp_path, monkeypatch):
+    from zoo.config import load_card
+
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards/t.csv").write_text("a,y\n1,p\n2,q\n")
+    (tmp_path / "cards/mine.yaml").write_text(
+        "title: t\nlicence: none\ntask: classification\nsource: {kind: csv, file: t.csv}\ncolumns: {a: number}\ntarget: {name: y}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert len(read(load_card("cards/mine.yaml"))) == 2
+
+
+def test_the_fingerprint_is_of_the_values(csv_card):
+    prints = [
+        read(csv_card(text)).fingerprint()
+        for text in (
+            "a,b,y\n1,x,p\n2,y,q\n",
+            "y,b,a\np, x,1.0\nq,y,2\n",  # the same values
+            "a,b,y\n1,x,p\n2,z,q\n",
+            "a,b,y\n1,x,p\n3,y,q\n",
+            "a,b,y\n1,x,p\n2,y,r\n",
+            "a,b,y\n2,y,q\n1,x,p\n",
+        )
+    ]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 5

@@ -1,0 +1,244 @@
+"""Files are found by name and hash, or fetched once; what is wrong leaves nothing behind and says what to do by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo.config.card import File
+from zoo.data import fetch
+from zoo.errors import ZooError
+
+CONTENT = bytes(range(256)) * 2000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+ELSEWHERE = Path("no folder of a card")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Gives CONTENT at /whole, less than it promises at /short, nothing at /silent, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.stop = threading.Event()
+        super().__init__(("127.0.0.1", 0), Answers)
+
+    def file(self, path: str, sha256: str = SHA256, name: str = "data.bin") -> File:
+        return File(name=name, sha256=sha256, url=f"http://127.0.0.1:{self.server_port}{path}")
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        if self.path == "/silent":
+            self.server.stop.wait(20)
+            return
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT if self.path == "/whole" else CONTENT[:100_000])
+        if self.path == "/slow":
+            self.server.stop.wait(20)
+
+    def log_message(self, *args: object) -> None:
+        """Nothing: the tests' output is for failures."""
+
+
+@pytest.fixture(scope="module")
+def running():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.stop.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def server(running):
+    running.asked.clear()
+    return running
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ZOO_DATA_DIR", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.setenv("ZOO_DATA_DIR", str(folder))
+    return folder
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def put(path: Path, content: bytes = CONTENT) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_is_fetched_once_and_checked(server, cache, capfd):
+    first = fetch.locate(server.file("/whole"), ELSEWHERE)
+    assert first.read_bytes() == CONTENT
+    assert files_in(cache) == [first]
+    assert fetch.locate(server.file("/whole"), ELSEWHERE) == first
+    assert server.asked == ["/whole"]
+    assert capfd.readouterr() == ("", "")  # quiet where there is no terminal
+
+
+def test_equal_names_of_different_files_live_side_by_side(server, cache):
+    put(cache / ("0" * 16) / "data.bin", b"another set's")
+    fetch.locate(server.file("/whole"), ELSEWHERE)
+    assert len(files_in(cache)) == 2
+
+
+def test_a_spoilt_copy_in_the_cache_is_fetched_again(server):
+    path = fetch.locate(server.file("/whole"), ELSEWHERE)
+    put(path, CONTENT[:-1])
+    assert fetch.locate(server.file("/whole"), ELSEWHERE).read_bytes() == CONTENT
+    assert server.asked == ["/whole", "/whole"]
+
+
+def test_below_the_data_folder_name_and_hash_are_looked_for(server, cache, data_dir):
+    put(data_dir / "data.bin", b"a namesake")
+    put(data_dir / "a/other.bin")
+    put(data_dir / "a/b/data.bin", CONTENT[::-1])
+    (data_dir / "c").mkdir()
+    (data_dir / "c/data.bin").symlink_to(data_dir / "nowhere")
+    right = put(data_dir / "d/e/data.bin")
+    assert fetch.locate(server.file("/whole"), ELSEWHERE) == right
+    assert fetch.locate(File(name="data.bin", sha256=SHA256), ELSEWHERE) == right
+    assert (server.asked, files_in(cache)) == ([], [])
+
+
+def test_a_namesake_with_another_hash_is_passed_over(server, cache, data_dir):
+    put(data_dir / "data.bin", b"a namesake")
+    assert fetch.locate(server.file("/whole"), ELSEWHERE).is_relative_to(cache)
+    assert server.asked == ["/whole"]
+
+
+def test_a_file_that_changes_is_read_again(data_dir):
+    path = put(data_dir / "data.bin")
+    assert fetch.locate(File(name="data.bin", sha256=SHA256), ELSEWHERE) == path
+    put(path, CONTENT[::-1])
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ZooError, match=r"no file data\.bin"):
+        fetch.locate(File(name="data.bin", sha256=SHA256), ELSEWHERE)
+
+
+def test_a_data_folder_that_is_none_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "mistyped"))
+    with pytest.raises(ZooError, match=r"ZOO_DATA_DIR is .*mistyped"):
+        fetch.locate(File(name="data.bin", sha256=SHA256), ELSEWHERE)
+
+
+def refused(file: File, says: str, cache: Path) -> None:
+    """The message says why, and what to put where; nothing is left."""
+    with pytest.raises(ZooError, match=says) as caught:
+        fetch.locate(file, ELSEWHERE)
+    for words in (f"put {file.name} (sha256 {file.sha256}) into a folder", "ZOO_DATA_DIR"):
+        assert words in str(caught.value)
+    assert files_in(cache) == []
+
+
+def test_another_file_than_the_hash_names_is_not_kept(server, cache):
+    refused(server.file("/whole", "0" * 64), "gave another file than the card names", cache)
+
+
+def test_a_transfer_that_breaks_off_leaves_nothing(server, cache):
+    refused(server.file("/short"), "broke off after 100,000 of 512,000 bytes", cache)
+
+
+def test_what_the_server_says_is_passed_on(server, cache):
+    refused(server.file("/missing"), "cannot fetch data.bin from .*: Not Found", cache)
+
+
+def test_a_server_that_is_silent_is_not_waited_for(server, cache, monkeypatch):
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.3)
+    started = time.monotonic()
+    refused(server.file("/silent"), "timed out", cache)
+    assert time.monotonic() - started < 5
+    monkeypatch.undo()
+    assert fetch.TIMEOUT <= 10
+
+
+def test_without_a_network_it_is_said_at_once(cache):
+    with socket.socket() as taken:  # bound and not listening: whoever connects is refused
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/data.bin"
+        started = time.monotonic()
+        refused(File(name="data.bin", sha256=SHA256, url=url), "cannot fetch data.bin from .*: .*refused", cache)
+        assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:99999/x", "http://a b/", "http://é\x80/"])
+def test_a_url_that_is_none_is_told(cache, url):
+    refused(File(name="data.bin", sha256=SHA256, url=url), "cannot fetch", cache)
+
+
+def test_a_file_without_a_url_is_asked_for(cache):
+    refused(File(name="data.bin", sha256=SHA256), "no file data.bin", cache)
+
+
+def test_a_cache_that_cannot_be_written_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(put(tmp_path / "a file") / "cache"))
+    with pytest.raises(ZooError, match="a file stands where a folder should be"):
+        fetch.locate(server.file("/whole"), ELSEWHERE)
+
+
+def test_a_killed_transfer_leaves_nothing_that_is_taken_for_the_file(server, cache):
+    """The process is killed in the middle; the next one fetches anew and sweeps what was left."""
+    code = "import sys; from zoo.config.card import File; from zoo.data import fetch; fetch.locate(File(**eval(sys.argv[1])), fetch.Path())"
+    child = subprocess.Popen([sys.executable, "-c", code, repr(server.file("/slow").model_dump())])
+    try:
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size for path in files_in(cache)) and time.monotonic() < deadline:
+            assert child.poll() is None
+            time.sleep(0.02)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    left = files_in(cache)
+    assert left
+    assert not [path for path in left if path.name == "data.bin"]
+    path = fetch.locate(server.file("/whole"), ELSEWHERE)
+    assert path.read_bytes() == CONTENT
+    assert files_in(cache) == [path]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "../data.bin", "sha256": SHA256},
+        {"name": "/etc/passwd", "sha256": SHA256},
+        {"name": "data.bin", "url": "http://127.0.0.1/x"},
+        {"name": "data.bin", "sha256": "abc"},
+        {"name": "data.bin", "sha256": SHA256, "url": "file:///etc/passwd"},
+        {"name": ""},
+    ],
+)
+def test_what_a_card_may_not_ask_for(wrong):
+    with pytest.raises(ValueError):
+        File.model_validate(wrong)

@@ -1,0 +1,155 @@
+"""The catalogue is what is measured, and is renewed where, and only where, something changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from zoo import list_models, registry
+from zoo.jobs import catalogue
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """The catalogue in a folder of its own, to be spoilt."""
+    path = tmp_path / "catalogue.json"
+    path.write_bytes(registry.CATALOGUE.read_bytes())
+    monkeypatch.setattr(registry, "CATALOGUE", path)
+    registry._catalogue.cache_clear()
+    yield path
+    registry._catalogue.cache_clear()
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """The names that are measured, in their order; measuring itself is left out."""
+    seen: list[str] = []
+    monkeypatch.setattr(catalogue, "measured", lambda entry: seen.append(entry.name) or replace(entry, params=1, flops=2))
+    return seen
+
+
+def change(path, model, **values):
+    data = json.loads(path.read_text())
+    data["models"] = [{**one, **values} if one["name"] == model else one for one in data["models"]]
+    path.write_text(json.dumps(data))
+
+
+def test_it_holds_every_model_as_it_is():
+    assert catalogue.stale() == []
+    assert sorted(registry.load_all()) == list_models()
+
+
+def test_it_is_one_line_a_model_with_every_field():
+    first, *lines, last = registry.CATALOGUE.read_text("utf-8").splitlines()
+    assert (first, last) == ('{"format": 1, "models": [', "]}")
+    entries = [json.loads(line.rstrip(",")) for line in lines]
+    assert [one["name"] for one in entries] == list_models()
+    fields = set(registry.Entry.__dataclass_fields__)
+    for one in entries:
+        assert set(one) == fields
+        assert one["params"] > 0
+        assert one["flops"] > 0
+        assert "saved_model" in one["exports"]
+
+
+def test_it_says_of_the_hash_what_the_file_is():
+    for name in list_models():
+        entry = registry.entry(name)
+        stem = entry.module.rpartition(".")[2]
+        assert entry.source_sha256 == hashlib.sha256((registry.MODELS / f"{stem}.py").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"source_sha256": "0" * 64}, {"params": 7}, {"hparams": {"l2": 0.5}}, {"tasks": ["regression"]}, {"space": {}}, {"summary": "x"}],
+    ids=lambda values: next(iter(values)),
+)
+def test_what_differs_is_stale(copied, values):
+    change(copied, "linear", **values)
+    assert catalogue.stale() == ["linear"]
+
+
+def test_a_missing_and_a_surplus_model_are_stale(copied):
+    change(copied, "mlp", name="pml")
+    assert catalogue.stale() == ["mlp", "pml"]
+
+
+def test_without_a_catalogue_all_are_stale(copied):
+    copied.unlink()
+    registry._catalogue.cache_clear()
+    assert catalogue.stale() == sorted(registry.load_all())
+
+
+def test_only_what_changed_is_measured_again(copied, unmeasured):
+    before = copied.read_text()
+    assert catalogue.write_catalogue() == []
+    assert copied.read_text() == before
+    change(copied, "linear", source_sha256="0" * 64)
+    change(copied, "mlp", name="pml")
+    assert catalogue.write_catalogue() == ["linear", "mlp"] == unmeasured
+    assert registry.entry("linear").flops == 2
+    assert registry.entry("cnn_small").params > 2
+    assert "pml" not in registry.entries()
+
+
+def test_force_measures_all(copied, unmeasured):
+    assert catalogue.write_catalogue(force=True) == list_models() == unmeasured
+
+
+def test_measuring_a_model_gives_what_is_written():
+    entry = registry.entry("cnn_small")
+    assert catalogue.measured(replace(entry, params=None, flops=None, exports=())) == entry
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_flops_are_the_profilers(name, model_of):
+    model = model_of(name)
+    traced = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:])))
+    options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
+    options = options.with_empty_output().order_by("float_ops").build()
+    profile = tf.compat.v1.profiler.profile(traced.graph, cmd="op", options=options)
+    assert catalogue.flops(model) == _of_products(profile) == registry.entry(name).flops
+
+
+def _of_products(node) -> int:
+    """The FLOPs of convolutions and matrix products in a profile by kind of operation."""
+    own = node.float_ops if node.name in {"Conv2D", "DepthwiseConv2dNative", "MatMul"} else 0
+    return own + sum(_of_products(child) for child in node.children)
+
+
+def test_a_layer_without_a_rule_is_no_zero():
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.DepthwiseConv2D(3)(image))
+    with pytest.raises(NotImplementedError, match="DepthwiseConv2D"):
+        catalogue.flops(model)
+
+
+def test_flops_of_a_dense_layer_count_its_places():
+    """A dense layer on (time, width) works once a time step."""
+    series = keras.Input((5, 3))
+    assert catalogue.flops(keras.Model(series, keras.layers.Dense(7)(series))) == 2 * 5 * 3 * 7
+
+
+@pytest.mark.parametrize("kind", catalogue.EXPORTERS)
+def test_an_export_that_lies_does_not_pass(kind, model_of, monkeypatch):
+    model = model_of("linear")
+    exporter, tolerance = catalogue.EXPORTERS[kind]
+    monkeypatch.setitem(catalogue.EXPORTERS, kind, (lambda *given: lambda inputs: exporter(*given)(inputs) + 0.01, tolerance))
+    assert catalogue.export_error(model, kind).startswith("differs by")
+    assert kind not in catalogue.passing_exports(model)
+    monkeypatch.setitem(catalogue.EXPORTERS, kind, (lambda *given: lambda inputs: np.full((len(inputs), 3), np.nan), tolerance))
+    assert catalogue.export_error(model, kind).startswith("differs by nan")
+
+
+def test_a_model_that_no_runtime_takes_does_not_pass():
+    """tf2onnx writes erfinv as an operation that onnxruntime does not know."""
+    vector = keras.Input((4,), name="vector")
+    model = keras.Model(vector, keras.ops.erfinv(keras.ops.tanh(keras.layers.Dense(2, name="head")(vector))))
+    assert catalogue.export_error(model, "onnx") is not None
+    assert catalogue.export_error(model, "saved_model") is None

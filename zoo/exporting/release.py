@@ -1,0 +1,180 @@
+"""Run to bundle: build beside, prove there, then rename. Nobody ever sees a version that is half written or not proven."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import zoo
+from zoo import registry
+from zoo.assembly import Opened, open_run, served_inputs
+from zoo.bundles import GOLDEN, MANIFEST, WARMUP, Bundle, file_sha256, versions
+from zoo.errors import ProofError, ZooError, did_you_mean
+from zoo.exporting import deploy, examples, onnx_file, saved_model, warmup
+from zoo.runs import Run, fsync_folder, locked, make_folder, write_json
+
+log = logging.getLogger("zoo")
+
+FORMATS = ("saved_model", "onnx")
+PACKAGES = ("tensorflow", "keras", "numpy", "tf2onnx", "onnx", "onnxruntime")
+PROOF_SECONDS = 1800  # a proof takes seconds; one that hangs must not hang the pipeline
+
+
+def release(run: Run, bundles: Path, formats: Sequence[str] | None) -> Bundle:
+    """See `zoo.exporting.export`."""
+    run.needs("finished")
+    if not (run.path / "reading.json").is_file():
+        raise ZooError(f"{run.path} is not evaluated yet", f"evaluate it first: zoo evaluate {run.path}")
+    wanted = _formats(run, formats)
+    opened = open_run(run)
+    folder = bundles / run.name
+    make_folder(folder)
+    with locked(folder, "the bundle"):
+        sweep(folder)
+        number = max(versions(folder), default=0) + 1
+        building = folder / f".new-{os.getpid()}-{number}"
+        try:
+            _build(opened, wanted, building, number)
+            deploy.write(folder, run.name)
+            place(building, folder, number)
+        except OSError as error:
+            raise ZooError(f"cannot write into {folder}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return Bundle(folder / str(number))
+
+
+def _formats(run: Run, asked: Sequence[str] | None) -> tuple[str, ...]:
+    """The formats asked for here, or by the experiment; else SavedModel, and ONNX where the catalogue's measurement holds."""
+    wanted = asked or run.experiment.export.formats
+    if wanted is None:
+        measured = "onnx" in registry.entry(run.experiment.model.name).exports and run.experiment.train.precision == "float32"
+        return FORMATS if measured else FORMATS[:1]
+    for name in wanted:
+        if name not in FORMATS:
+            raise ZooError(f"no export format '{name}'", did_you_mean(name, FORMATS))
+    return tuple(name for name in FORMATS if name in wanted or name == "saved_model")
+
+
+def _build(opened: Opened, wanted: tuple[str, ...], building: Path, number: int) -> None:
+    """Writes the version and its formats into `building`, proven, and on the disk for good."""
+    building.mkdir()
+    version, formats = building / str(number), building / f"{number}.formats"
+    run = opened.run
+    golden = examples.golden(run, opened)
+    saved_model.write(opened, version)
+    if "onnx" in wanted:
+        onnx_file.write(opened, formats)
+    (version / MANIFEST).parent.mkdir(parents=True)
+    kept = run.card.keep_examples
+    golden_path = version / GOLDEN if kept else building / "golden.npz"
+    golden.save(golden_path)
+    warmup.write(version / WARMUP, run.name, golden.inputs if kept else examples.neutral(opened))
+    facts = _facts(opened, number, golden.answers)
+    write_json(version / MANIFEST, {**facts, "proof": dict.fromkeys(wanted)})
+    facts["proof"] = proven(version, golden_path)
+    (version / MANIFEST).unlink()  # the final one names every file but itself
+    write_json(version / MANIFEST, {**facts, "files": _files(version), "formats": _files(formats)})
+    _fsync(building)
+
+
+def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest says before the proof."""
+    run, reading = opened.run, opened.reading
+    inputs = served_inputs(opened.spec)
+    served = opened.task.served()
+    shapes = {name: ["batch", *answers["serving_default"][name].shape[1:]] for name in served}
+    signatures = {"serving_default": list(inputs)}
+    if "serving_bytes" in answers:
+        signatures["serving_bytes"] = ["bytes"]
+    return {
+        "name": run.name,
+        "version": number,
+        "run": {"id": run.id, "path": str(run.path.resolve())},
+        "experiment": run.name,
+        "model": run.experiment.model.name,
+        "task": opened.task.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"keras-zoo": zoo.__version__, **{name: installed(name) for name in PACKAGES}},
+        "inputs": inputs,
+        "answers": {name: {"dtype": dtype, "shape": shapes[name]} for name, dtype in served.items()},
+        "signatures": {name: {"inputs": taken, "answers": list(served)} for name, taken in signatures.items()},
+        "classes": reading.get("classes"),
+        "reading": reading,
+        "keep_examples": run.card.keep_examples,
+        "warmup": "golden examples" if run.card.keep_examples else "neutral values: the card forbids to keep examples",
+    }
+
+
+def proven(version: Path, golden: Path) -> dict[str, Any]:
+    """Proves a version in a process of its own. Raises ProofError with that process's reason, or what stopped it."""
+    command = [sys.executable, "-P", "-m", "zoo.exporting.proof", str(version.resolve()), str(golden.resolve())]
+    package = str(Path(zoo.__file__).resolve().parents[1])  # found even where it is not installed
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PROOF_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise ProofError(f"the proof did not end within {PROOF_SECONDS} seconds") from None
+    last = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode < 0:
+        raise ProofError(f"loading the export crashes its process ({_signal(-done.returncode)})", *done.stderr.strip().splitlines()[-3:])
+    try:
+        answer = json.loads(last)
+    except ValueError:
+        raise ProofError("the proof broke off", *done.stderr.strip().splitlines()[-3:]) from None
+    if "error" in answer:
+        raise ProofError(*answer["error"], "no version was written")
+    return dict(answer["proof"])
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and hash of every file under a folder, by relative path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for path in paths}
+
+
+def _fsync(folder: Path) -> None:
+    """Everything under a folder is on the disk, so that a rename never lasts longer than what it names."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            fsync_folder(path)
+    fsync_folder(folder)
+
+
+def place(building: Path, folder: Path, number: int) -> None:
+    """Gives a version its name: the formats first, the number, which servers look for, last."""
+    formats = building / f"{number}.formats"
+    if formats.is_dir():
+        formats.rename(folder / formats.name)
+    (building / str(number)).rename(folder / str(number))
+    fsync_folder(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed exports left: the lock is ours, so nobody is at work on it."""
+    for orphan in folder.glob(".new-*"):
+        shutil.rmtree(orphan)
+    for formats in folder.glob("*.formats"):
+        if formats.stem.isdecimal() and not (folder / formats.stem).is_dir():
+            shutil.rmtree(formats)
