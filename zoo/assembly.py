@@ -44,7 +44,9 @@ def set_up(train: Train) -> dict[str, Any]:
             tf.config.threading.set_intra_op_parallelism_threads(train.threads)
         except RuntimeError:
             if tf.config.threading.get_intra_op_parallelism_threads() != train.threads:
-                raise ZooError(f"train.threads: {train.threads} cannot be set: TensorFlow runs already in this process", "start a new one") from None
+                raise ZooError(
+                    f"train.threads: {train.threads} cannot be set: TensorFlow runs already in this process", "start a new one"
+                ) from None
     keras.mixed_precision.set_global_policy(train.precision)
     keras.utils.set_random_seed(train.seed)
     if train.deterministic:
@@ -128,7 +130,9 @@ def open_run(run: Run) -> Opened:
 def served_inputs(spec: preprocess.Spec) -> dict[str, Input]:
     """What is sent, by served name: the source's name, dtype and shape without the batch."""
     source = {served: name for name, served in preprocess.served_names(spec).items()}
-    return {served: Input(name=source[served], dtype=dtype, shape=list(shape)) for served, (shape, dtype) in preprocess.inputs_of(spec).items()}
+    return {
+        served: Input(name=source[served], dtype=dtype, shape=list(shape)) for served, (shape, dtype) in preprocess.inputs_of(spec).items()
+    }
 
 
 def outputs_of(model: keras.Model, batches: Sequence[Any] | tf.data.Dataset) -> np.ndarray:

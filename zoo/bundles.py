@@ -60,7 +60,7 @@ def identifiers(names: list[str]) -> dict[str, str]:
 
 def versions(folder: Path) -> list[int]:
     """The version numbers in a bundle's folder, rising."""
-    return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal() and path.is_dir())
+    return sorted(int(path.name) for path in folder.glob("[1-9]*") if path.name.isdecimal() and path.is_dir())
 
 
 def file_sha256(path: Path) -> str:
@@ -156,7 +156,7 @@ def columns_of(wanted: Mapping[str, Input], inputs: Any) -> dict[str, np.ndarray
     Raises:
         ZooError: what lacks, or has another type or shape, by its name in the source.
     """
-    if len(wanted) == 1 and wanted.get("image", {}).get("shape") and not isinstance(inputs, Mapping):
+    if list(wanted) == ["image"] and wanted["image"]["shape"] and not isinstance(inputs, Mapping):
         inputs = {"image": inputs}
     names = ", ".join(one["name"] for one in wanted.values())
     if not hasattr(inputs, "__getitem__") or not hasattr(inputs, "keys"):

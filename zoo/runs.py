@@ -6,6 +6,7 @@ so a kill frees them.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -97,8 +98,16 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+WHY = {
+    errno.ENOSPC: "the disk is full",
+    errno.EACCES: "no permission to write there",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOTDIR: "a file stands where a folder should be",
+}
+
+
 def _why(error: OSError) -> str | None:
-    return {28: "the disk is full", 13: "no permission to write there", 30: "the file system is read-only", 20: "a file stands where a folder should be"}.get(error.errno or 0)
+    return WHY.get(error.errno or 0)
 
 
 def make_folder(folder: Path) -> None:
@@ -128,8 +137,6 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
 
 
 def held(folder: Path) -> bool:
@@ -317,7 +324,7 @@ def find(what: str | Path | Run, root: Path) -> Run:
     """A run by folder, ID, or `NAME@last` (the newest finished one)."""
     if isinstance(what, Run):
         return what
-    if (Path(what) / "run.json").is_file():
+    if os.path.isfile(Path(what) / "run.json"):  # pathlib's raises for a name that is too long
         return Run(Path(what))
     known = all_runs(root)
     name, at, which = str(what).partition("@")
@@ -333,7 +340,7 @@ def find(what: str | Path | Run, root: Path) -> Run:
         raise ZooError(f"'{what}' is the ID of several runs", *[str(run.path) for run in same])
     if same:
         return same[0]
-    if Path(what).is_dir():
+    if os.path.isdir(what):
         raise ZooError(f"{what} is no run folder: it has no run.json")
     ids = {run.id for run in known} | {f"{run.name}@last" for run in known}
     raise ZooError(f"no run '{what}' in {root}", did_you_mean(what, ids), "all of them: zoo runs")

@@ -23,7 +23,9 @@ class Served:
         try:
             self._loaded = tf.saved_model.load(str(bundle.path), tags=["serve"])  # kept: it owns the signatures' variables
         except Exception as error:  # the loader raises many kinds
-            raise ZooError(f"{bundle.path} cannot be loaded: {str(error).splitlines()[0]}", "export the run again: zoo export RUN") from error
+            raise ZooError(
+                f"{bundle.path} cannot be loaded: {str(error).splitlines()[0]}", "export the run again: zoo export RUN"
+            ) from error
 
     def answer(self, inputs: Any, batch: int = BATCH) -> dict[str, np.ndarray]:
         """The answers for raw values, in batches.
@@ -66,7 +68,9 @@ def _try_one(call: Any, number: int, file: bytes) -> None:
     try:
         call({"bytes": np.array([file], object)})
     except tf.errors.InvalidArgumentError:
-        raise ZooError(f"image {number} of the input cannot be decoded ({len(file)} bytes)", "PNG, JPEG, BMP and GIF files are taken") from None
+        raise ZooError(
+            f"image {number} of the input cannot be decoded ({len(file)} bytes)", "PNG, JPEG, BMP and GIF files are taken"
+        ) from None
 
 
 def _files(inputs: Any) -> list[bytes] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +20,11 @@ def folders(shelf: Shelf) -> list[Path]:
 
 def _shipped(shelf: Shelf) -> list[Path]:
     try:
-        import_module(f"zoo._shelf.{shelf}")
+        package = import_module(f"zoo._shelf.{shelf}")
     except ModuleNotFoundError:  # an editable install: the checkout's folders stand beside the package
         checkout = Path(__file__).parents[1]
         return [checkout / shelf] if (checkout / "setup.cfg").is_file() else []
-    return [Path(str(files(f"zoo._shelf.{shelf}")))]
+    return [Path(one) for one in package.__path__]
 
 
 def names(shelf: Shelf) -> dict[str, Path]:
@@ -41,7 +41,7 @@ def find(shelf: Shelf, name: str) -> Path:
     path = Path(name)
     looks_like_a_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
     if looks_like_a_path:
-        if not path.exists():
+        if not os.path.exists(path):  # pathlib's raises for a name that is too long
             raise ZooError(f"no file {name}")
         return path
     known = names(shelf)

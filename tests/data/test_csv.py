@@ -7,6 +7,8 @@ import logging
 import numpy as np
 import pytest
 
+from zoo.config import load_card
+from zoo.config.load import absolute
 from zoo.data.sources import read
 from zoo.errors import ZooError
 
@@ -109,15 +111,20 @@ def test_a_missing_file_and_a_folder_are_told(csv_card, tmp_path):
 
 
 def test_a_path_of_ones_own_is_relative_to_the_card(tmp_path, monkeypatch):
-    from zoo.config import load_card
-
     (tmp_path / "cards").mkdir()
     (tmp_path / "cards/t.csv").write_text("a,y\n1,p\n2,q\n")
     (tmp_path / "cards/mine.yaml").write_text(
         "title: t\nlicence: none\ntask: classification\nsource: {kind: csv, file: t.csv}\ncolumns: {a: number}\ntarget: {name: y}\n"
     )
     monkeypatch.chdir(tmp_path)
-    assert len(read(load_card("cards/mine.yaml"))) == 2
+    card = load_card("cards/mine.yaml")
+    assert len(read(card)) == 2
+    (tmp_path / "cards/t.csv").rename(tmp_path / "t.csv")  # where it is not beside the card, it is looked for where one works
+    assert len(read(card)) == 2
+    kept = absolute(card)
+    monkeypatch.chdir("/")
+    assert kept.source.file.name == str(tmp_path / "t.csv")
+    assert len(read(kept)) == 2
 
 
 def test_the_fingerprint_is_of_the_values(csv_card):

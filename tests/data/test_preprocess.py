@@ -163,6 +163,14 @@ def test_small_units_are_no_constants(csv_card):
     assert out.std() == pytest.approx(1, abs=0.2)
 
 
+def test_a_constant_whose_deviation_is_a_rounding_error_is_not_blown_up(csv_card):
+    assert np.full(70, 0.1).std() > 0
+    card = csv_card("a,y\n" + "".join(f"{number},0.1\n" for number in range(100)), columns={"a": "number"}, task="regression")
+    data = prepare(card)
+    assert data.spec["target"]["std"] == 1.0
+    np.testing.assert_allclose(preprocess.encode_target(data.spec, data.raw.target), 0, atol=1e-12)
+
+
 def test_numbers_alone_and_categories_alone(table):
     numbers = prepare(table(columns={"a": "number"}))
     words = prepare(table(columns={"colour": "category"}))

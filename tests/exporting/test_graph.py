@@ -53,6 +53,13 @@ def test_without_the_check_the_process_dies(digits_run: Run, cpp: Callable, tmp_
     assert cpp(tmp_path / "unchecked", image=np.zeros((8, 8, 1), np.float32)).exit < 0
 
 
+def test_no_rows_do_not_kill_the_process(digits: Bundle, table: Bundle, cpp: Callable) -> None:
+    assert cpp(digits.path, image=np.zeros((0, 8, 8, 1), np.float32)).answers["label"] == []
+    assert cpp(digits.path, "serving_bytes", bytes=np.zeros(0, object)).answers["label"] == []
+    none = {name: values[:0] for name, values in Golden.load(table.path / GOLDEN).inputs["serving_default"].items()}
+    assert cpp(table.path, **none).answers["label"] == []
+
+
 def test_columns_of_wrong_rank_or_different_length_answer_an_error(table: Bundle, cpp: Callable) -> None:
     columns = Golden.load(table.path / GOLDEN).inputs["serving_default"]
     for name in ("emp_var_rate", "class_"):

@@ -6,7 +6,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    NonNegativeInt,
+    PositiveInt,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Range = Annotated[tuple[NonNegativeInt, NonNegativeInt], Field(description="half-open range of row numbers")]
@@ -18,17 +28,25 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
-class File(Part):
+class Named(Part):
+    """A part that may stand as its name alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
+class File(Named):
     """A file of a source: fetched by name and sha256, or, without a hash, a path of the user's own."""
 
     name: Annotated[str, Field(min_length=1, description="file name; without sha256, a path relative to the card")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_path_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fetched_whole(self) -> File:
@@ -37,6 +55,11 @@ class File(Part):
         if self.sha256 and (Path(self.name).name != self.name):
             raise ValueError(f"{self.name} is a path; a file with a sha256 is found by its name alone")
         return self
+
+    def beside(self, folder: Path) -> Path:
+        """The path of a user's own file: relative to the card's folder, or where it is not there, to the working folder."""
+        near, here = folder / self.name, Path(self.name)
+        return near if near.exists() or not here.is_file() else here
 
 
 class SklearnSource(Part):
@@ -210,6 +233,18 @@ class Card(Part):
         if isinstance(split, dict) and "kind" not in split:
             value["split"] = {"kind": "random" if value.get("task") == "regression" else "stratified", **split}
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The short forms are in the schema too."""
+        made = handler(schema)
+        card = handler.resolve_ref_schema(made)
+        columns = card["properties"]["columns"]["anyOf"][0]
+        columns["additionalProperties"] = {"anyOf": [{"enum": ["number", "category"]}, columns["additionalProperties"]]}
+        card["required"] = [name for name in card["required"] if name != "split"]
+        split = card["properties"]["split"]
+        card["properties"]["split"] = {"anyOf": split["oneOf"]}  # without a kind it is the first
+        return made
 
     @model_validator(mode="after")
     def _one_kind_of_input(self) -> Card:

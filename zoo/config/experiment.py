@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from zoo.config.card import Card, Fraction, Part
+from zoo.config.card import Card, Fraction, Named, Part
 
 # What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 
 
-class Choice(Part):
+class Choice(Named):
     """A name, and settings that depend on it: its own are filled in, those of others are refused and not written."""
 
     @model_validator(mode="before")
@@ -73,7 +73,7 @@ class Choice(Part):
         return {}
 
 
-class ModelChoice(Part):
+class ModelChoice(Named):
     """A registered model by name; every further key is one of its hparams."""
 
     model_config = ConfigDict(extra="allow")
@@ -81,25 +81,15 @@ class ModelChoice(Part):
     name: str
     weights: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _a_name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
     @property
     def hparams(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
-class TaskChoice(Part):
+class TaskChoice(Named):
     """A task by name."""
 
     name: Literal["classification", "regression"]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
 
 class Optimizer(Choice):

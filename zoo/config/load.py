@@ -188,7 +188,7 @@ def absolute(card: Card) -> Card:
     data = card.model_dump(mode="json")
     for key, value in data["source"].items():
         if isinstance(value, dict) and value.get("name") and not value.get("sha256"):
-            data["source"][key] = {**value, "name": str((card.folder / File(**value).name).resolve())}
+            data["source"][key] = {**value, "name": str(File(**value).beside(card.folder).resolve())}
     moved = Card.model_validate(data)
     moved._name, moved._folder = card.name, card.folder
     return moved

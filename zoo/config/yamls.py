@@ -119,7 +119,7 @@ class _Walk:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        if node.style is not None:
+        if not isinstance(node, yaml.ScalarNode) or node.style is not None:
             return node.value
         try:
             return scalar(node.value)

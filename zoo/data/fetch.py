@@ -36,10 +36,9 @@ def locate(file: File, folder: Path) -> Path:
         ZooError: it is nowhere and cannot be fetched, or it is not the file that the hash names.
     """
     if file.sha256 is None:
-        for path in (folder / file.name, Path(file.name)):
-            if path.is_file():
-                return path
-        where = folder / file.name
+        where = file.beside(folder)
+        if where.is_file():
+            return where
         raise ZooError(f"{where} is a folder, where a file is expected" if where.is_dir() else f"no data file {where}")
     found = _in_data_dir(file)
     if found:

@@ -1,0 +1,39 @@
+"""The evaluation room: a finished run is measured on val and test, and told in a report.
+
+Importing it loads neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo.runs import Run
+
+if TYPE_CHECKING:
+    from zoo.assembly import Assembled
+
+
+def evaluate(run: Run, assembled: Assembled | None = None) -> Run:
+    """Measures a finished run's best weights on val and test, beside a baseline that looks at no input.
+
+    Writes into the run folder `reading.json` (fitted on val), `predictions.parquet`, `baseline.json` (what monitoring
+    compares with), `figures/`, `report.html`, and last `metrics.json`: where that is, the run is evaluated. Doing it again
+    writes the same.
+
+    Args:
+        run: a finished run.
+        assembled: what it was trained with, where that is at hand; else its data is read again.
+
+    Returns:
+        The run; `run.metrics` are the metrics.
+
+    Raises:
+        ZooError: the run is not finished, a file of it is missing or broken, its data is gone or changed, or the model's
+            outputs are not finite.
+    """
+    from zoo.evaluation.judge import judge
+
+    return judge(run, assembled)
+
+
+__all__ = ["evaluate"]

@@ -46,7 +46,10 @@ def write(folder: Path, name: str) -> None:
     texts = {
         "models.config": CONFIG.format(name=_quoted(name), folder=_quoted(inside)),
         "docker-compose.yml": COMPOSE.format(
-            url=url, folder=_compose(inside), config=_compose(f"--model_config_file={inside}/models.config"), check=_compose(CHECK.format(url=url))
+            url=url,
+            folder=_compose(inside),
+            config=_compose(f"--model_config_file={inside}/models.config"),
+            check=_compose(CHECK.format(url=url)),
         ),
     }
     for file, text in texts.items():

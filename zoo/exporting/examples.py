@@ -36,7 +36,9 @@ def draw(run: Run, spec: preprocess.Spec) -> Arrays:
     data = prepare(run.card, spec["modality"])
     if data.raw.fingerprint() != run.data["fingerprint"]:
         changed = [name for name, digest in data.raw.files.items() if run.data["files"].get(name) != digest]
-        raise ZooError(f"the data of {run.path} changed since it was trained{': ' + ', '.join(changed) if changed else ''}", "train it again")
+        raise ZooError(
+            f"the data of {run.path} changed since it was trained{': ' + ', '.join(changed) if changed else ''}", "train it again"
+        )
     features = data.raw.take(data.rows["test"])
     rows = _choose(features)
     served = preprocess.served_names(spec)

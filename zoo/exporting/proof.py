@@ -51,7 +51,10 @@ def prove(folder: Path, golden: Golden) -> dict[str, dict[str, Any]]:
         golden: examples and the answers to give.
     """
     manifest = read_json(folder / MANIFEST)
-    runtimes = {"saved_model": lambda: saved_model(folder), "onnx": lambda: {"serving_default": onnx(folder.with_name(f"{folder.name}.formats"))}}
+    runtimes = {
+        "saved_model": lambda: saved_model(folder),
+        "onnx": lambda: {"serving_default": onnx(folder.with_name(f"{folder.name}.formats"))},
+    }
     unit = float(manifest["reading"].get("std", 1.0))
     return {kind: _replay(kind, runtimes[kind](), golden, unit) for kind in manifest["proof"]}
 
@@ -69,7 +72,9 @@ def saved_model(folder: Path) -> dict[str, Answerer]:
         signature = loaded.signatures[name]
 
         def answer(columns: Arrays, alive: Any = loaded) -> dict[str, Any]:  # the loaded object owns the signature's variables
-            return signature(**{key: tf.constant(values.tolist() if values.dtype.kind in "US" else values) for key, values in columns.items()})
+            return signature(
+                **{key: tf.constant(values.tolist() if values.dtype.kind in "US" else values) for key, values in columns.items()}
+            )
 
         return answer
 
@@ -125,17 +130,16 @@ def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit:
         if said.shape != right.shape:
             raise ProofError(f"{where}: {name} has shape {said.shape}, not {right.shape}")
         if right.dtype.kind in "US":
-            wrong = said != right
-            difference = 0.0
+            wrong, difference = said != right, 0.0
         else:
             apart = np.abs(said.astype(np.float64) - right)
             wrong = ~(apart <= tolerance * (unit if name == "value" else 1.0) + tolerance * np.abs(right))  # so written, NaN is wrong
             difference = float(apart.max())
         if wrong.any():
             place = tuple(int(index) for index in np.argwhere(wrong)[0])
+            first = f"example {place[0]}: {said[place]} instead of {right[place]}"
             raise ProofError(
-                f"{where}: {name} differs from the trained model's",
-                f"example {place[0]}: {said[place]} instead of {right[place]}; {wrong.sum()} of {wrong.size} differ, tolerance {tolerance:g}",
+                f"{where}: {name} differs from the trained model's", f"{first}; {wrong.sum()} of {wrong.size}, tolerance {tolerance:g}"
             )
         worst = max(worst, difference)
     return worst

@@ -18,10 +18,11 @@ from typing import Any
 import zoo
 from zoo import registry
 from zoo.assembly import Opened, open_run, served_inputs
-from zoo.bundles import GOLDEN, MANIFEST, WARMUP, Bundle, file_sha256, versions
+from zoo.bundles import GOLDEN, MANIFEST, WARMUP, Bundle, versions
 from zoo.errors import ProofError, ZooError, did_you_mean
 from zoo.exporting import deploy, examples, onnx_file, saved_model, warmup
-from zoo.runs import Run, fsync_folder, locked, make_folder, write_json
+from zoo.exporting.placing import files_of, fsync_tree, place, sweep
+from zoo.runs import Run, locked, make_folder, write_json
 
 log = logging.getLogger("zoo")
 
@@ -58,12 +59,20 @@ def _formats(run: Run, asked: Sequence[str] | None) -> tuple[str, ...]:
     """The formats asked for here, or by the experiment; else SavedModel, and ONNX where the catalogue's measurement holds."""
     wanted = asked or run.experiment.export.formats
     if wanted is None:
-        measured = "onnx" in registry.entry(run.experiment.model.name).exports and run.experiment.train.precision == "float32"
-        return FORMATS if measured else FORMATS[:1]
+        return FORMATS if _onnx_was_measured(run) else FORMATS[:1]
     for name in wanted:
         if name not in FORMATS:
             raise ZooError(f"no export format '{name}'", did_you_mean(name, FORMATS))
     return tuple(name for name in FORMATS if name in wanted or name == "saved_model")
+
+
+def _onnx_was_measured(run: Run) -> bool:
+    """The catalogue measures its own models, in float32; a plug-in's name need not even be known here."""
+    try:
+        exports = registry.entry(run.experiment.model.name).exports
+    except ZooError:
+        return False
+    return "onnx" in exports and run.experiment.train.precision == "float32"
 
 
 def _build(opened: Opened, wanted: tuple[str, ...], building: Path, number: int) -> None:
@@ -84,8 +93,8 @@ def _build(opened: Opened, wanted: tuple[str, ...], building: Path, number: int)
     write_json(version / MANIFEST, {**facts, "proof": dict.fromkeys(wanted)})
     facts["proof"] = proven(version, golden_path)
     (version / MANIFEST).unlink()  # the final one names every file but itself
-    write_json(version / MANIFEST, {**facts, "files": _files(version), "formats": _files(formats)})
-    _fsync(building)
+    write_json(version / MANIFEST, {**facts, "files": files_of(version), "formats": files_of(formats)})
+    fsync_tree(building)
 
 
 def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +120,7 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
         "signatures": {name: {"inputs": taken, "answers": list(served)} for name, taken in signatures.items()},
         "classes": reading.get("classes"),
         "reading": reading,
+        "missing": list(getattr(run.card.source, "missing", ())),
         "keep_examples": run.card.keep_examples,
         "warmup": "golden examples" if run.card.keep_examples else "neutral values: the card forbids to keep examples",
     }
@@ -143,38 +153,3 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and hash of every file under a folder, by relative path."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for path in paths}
-
-
-def _fsync(folder: Path) -> None:
-    """Everything under a folder is on the disk, so that a rename never lasts longer than what it names."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        else:
-            fsync_folder(path)
-    fsync_folder(folder)
-
-
-def place(building: Path, folder: Path, number: int) -> None:
-    """Gives a version its name: the formats first, the number, which servers look for, last."""
-    formats = building / f"{number}.formats"
-    if formats.is_dir():
-        formats.rename(folder / formats.name)
-    (building / str(number)).rename(folder / str(number))
-    fsync_folder(folder)
-
-
-def sweep(folder: Path) -> None:
-    """Removes what killed exports left: the lock is ours, so nobody is at work on it."""
-    for orphan in folder.glob(".new-*"):
-        shutil.rmtree(orphan)
-    for formats in folder.glob("*.formats"):
-        if formats.stem.isdecimal() and not (folder / formats.stem).is_dir():
-            shutil.rmtree(formats)

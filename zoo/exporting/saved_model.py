@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from zoo.assembly import Opened, served_inputs
@@ -22,16 +21,19 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def write(opened: Opened, folder: Path) -> None:
-    """Writes the SavedModel of a run, tag `serve`, with its signatures."""
-    archive = keras.export.ExportArchive()
-    archive.track(opened.graph)  # for its lookup tables; weights come with the functions, and tracked too they are written twice
-    for name, traced in signatures(opened).items():
-        archive.add_endpoint(name, traced)
-    archive.write_out(str(folder), verbose=False)
+    """Writes the SavedModel of a run, tag `serve`, with its signatures.
+
+    Not by `keras.export.ExportArchive`: it writes the names of traced functions in lower case, and tracked weights twice.
+    """
+    traced = signatures(opened)
+    module = tf.Module()
+    module.weights = [variable for function in traced.values() for variable in function.variables]
+    module.tables = [layer.lookup_table for layer in opened.graph.layers if hasattr(layer, "lookup_table")]
+    tf.saved_model.save(module, str(folder), signatures=traced)
 
 
 def signatures(opened: Opened) -> dict[str, Any]:
-    """The served functions by name, traced."""
+    """The served functions by name, each traced once, for any batch."""
     wanted = served_inputs(opened.spec)
     specs = {name: tf.TensorSpec((None, *one["shape"]), one["dtype"], name=name) for name, one in wanted.items()}
 
@@ -40,16 +42,15 @@ def signatures(opened: Opened) -> dict[str, Any]:
         checked = {name: tf.ensure_shape(value, specs[name].shape) for name, value in columns.items()}
         return opened.read(opened.graph(checked))
 
-    serving_default.get_concrete_function(**specs)
+    traced = {"serving_default": serving_default.get_concrete_function(**specs)}
     if opened.spec["kind"] != "image":
-        return {"serving_default": serving_default}
+        return traced
 
     @tf.function
     def serving_bytes(**files: Any) -> dict[str, Any]:
         return opened.read(after_pixels(opened)(pixels_of(tf.ensure_shape(files["bytes"], (None,)), opened.spec["shape"])))
 
-    serving_bytes.get_concrete_function(bytes=tf.TensorSpec((None,), tf.string, name="bytes"))
-    return {"serving_default": serving_default, "serving_bytes": serving_bytes}
+    return {**traced, "serving_bytes": serving_bytes.get_concrete_function(bytes=tf.TensorSpec((None,), tf.string, name="bytes"))}
 
 
 def after_pixels(opened: Opened) -> Callable[[Any], Any]:

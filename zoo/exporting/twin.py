@@ -16,7 +16,7 @@ import numpy as np
 
 HOW = [
     "Everything is float32. Inputs come by served name, a row an example; a missing number is NaN, a missing category is ''.",
-    "image: x * scale + offset gives pixels 0..255. For modality 'vector': flatten each image (row, column, channel), then (x - mean) / std.",
+    "image: x * scale + offset gives pixels 0..255. For modality 'vector': flatten each (row, column, channel), then (x - mean) / std.",
     "table: first the numbers in their order: NaN becomes fill, then (x - mean) / std. Then each category in its order, one-hot over"
     " 1 + len(vocabulary) places: place 0 is for a missing or unknown word, place 1 + i for vocabulary[i].",
     "The result goes into model.onnx as 'features'. Its answer is final: 'scores' are probabilities (temperature applied),"

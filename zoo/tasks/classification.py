@@ -49,7 +49,7 @@ class Classification:
         temperature = self._temperature(outputs, y)
         reading: Reading = {"task": self.name, "classes": self.classes, "temperature": temperature}
         if self.binary:
-            reading["threshold"] = _threshold(_softmax(_two_sided(outputs) / temperature)[:, 1], y)
+            reading["threshold"] = _threshold(np.asarray(self.scores(outputs, reading))[:, 1], y)
         return reading
 
     def _temperature(self, outputs: np.ndarray, y: np.ndarray) -> float:
@@ -92,14 +92,15 @@ class Classification:
         scores, labels = answers["scores"].astype(np.float64), np.arange(len(self.classes))
         precision, recall, f1, support = metrics.precision_recall_fscore_support(y, said, labels=labels, zero_division=0)
         present = support > 0
+        counted = present | np.isin(labels, said)  # a class that is neither true nor said is no part of a macro mean
         return {
             "loss": float(self.losses(outputs, y).mean()),
             "accuracy": float((said == y).mean()),
             "balanced_accuracy": float(recall[present].mean()),
             "top_5_accuracy": _top(scores, y, 5),
-            "precision_macro": float(precision.mean()),
-            "recall_macro": float(recall.mean()),
-            "f1_macro": float(f1.mean()),
+            "precision_macro": float(precision[counted].mean()),
+            "recall_macro": float(recall[counted].mean()),
+            "f1_macro": float(f1[counted].mean()),
             "f1_weighted": float(np.average(f1, weights=support)),
             "roc_auc": self._roc_auc(y, scores),
             "log_loss": float(metrics.log_loss(y, scores / scores.sum(-1, keepdims=True), labels=labels)),
@@ -141,17 +142,12 @@ def _two_sided(outputs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros_like(outputs), outputs], -1) if outputs.shape[-1] == 1 else outputs
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    weights = np.exp(logits - logits.max(-1, keepdims=True))
-    return weights / weights.sum(-1, keepdims=True)
-
-
 def _threshold(positive: np.ndarray, y: np.ndarray) -> float:
-    """The probability from which the second class is said: best macro F1, and of equals the one nearest to a half."""
+    """The probability (a float32) from which the second class is said: best macro F1, and of equals the one nearest to a half."""
     order = np.argsort(positive, kind="stable")
     values, truth = positive[order], y[order]
     cuts = np.flatnonzero(np.diff(values) > 0) + 1  # below a cut the first class is said
-    if len(cuts) == 0:
+    if len(cuts) == 0 or truth.all() or not truth.any():
         return 0.5
     ones_below = np.concatenate([[0], np.cumsum(truth)])[cuts]
     ones, size = truth.sum(), len(truth)
@@ -159,6 +155,7 @@ def _threshold(positive: np.ndarray, y: np.ndarray) -> float:
     hit0 = cuts - ones_below
     f1 = hit1 / (said1 + ones) + hit0 / (cuts + (size - ones))
     middles = (values[cuts - 1] + values[cuts]) / 2
+    middles = np.where(middles > values[cuts - 1], middles, values[cuts])  # nothing lies between two neighbouring floats
     half = np.searchsorted(values, 0.5)
     hit1, hit0 = ones - truth[:half].sum(), half - truth[:half].sum()
     f1_half = hit1 / (size - half + ones) + hit0 / (half + (size - ones))
@@ -166,12 +163,12 @@ def _threshold(positive: np.ndarray, y: np.ndarray) -> float:
     if f1_half >= best - 1e-12:
         return 0.5
     equals = middles[f1 >= best - 1e-12]
-    return round(float(equals[np.abs(equals - 0.5).argmin()]), 6)
+    return float(equals[np.abs(equals - 0.5).argmin()])
 
 
 def _top(scores: np.ndarray, y: np.ndarray, k: int) -> float:
-    """The share of examples whose class is among the k highest scores; of equal scores the lower class number is higher."""
-    best = np.argsort(-scores, axis=-1, kind="stable")[:, :k]
+    """The share of examples whose class is among the k highest scores; of equal scores the last is the highest, as scikit-learn has it."""
+    best = np.argsort(scores, axis=-1, kind="stable")[:, ::-1][:, :k]
     return float((best == y[:, None]).any(-1).mean())
 
 

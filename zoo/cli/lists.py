@@ -1,0 +1,202 @@
+"""`zoo models`, `datasets`, `experiments`, `runs`: what there is, without TensorFlow."""
+
+from __future__ import annotations
+
+import time
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo.cli import tables
+from zoo.cli.options import Json, ModalityFilter, Pattern, Runs, TaskFilter
+from zoo.errors import Exit, ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    from zoo.config import Card, Experiment
+    from zoo.runs import Run
+
+STATES = ("running", "interrupted", "diverged", "finished")
+HEADLINE = {"classification": "accuracy", "regression": "rmse"}
+
+
+def models(
+    pattern: Pattern = "*",
+    task: TaskFilter = None,
+    modality: ModalityFilter = None,
+    max_params: Annotated[float | None, typer.Option("--max-params", metavar="N", help="At most so many parameters, as 1e6.")] = None,
+    as_json: Json = False,
+) -> int:
+    """List registered models: size, work, tasks, and which exports pass."""
+    from zoo import registry
+
+    known = registry.entries()
+    _check_filter("task", task, {one for entry in known.values() for one in entry.tasks})
+    _check_filter("modality", modality, {entry.modality for entry in known.values()})
+    found = [known[name] for name in registry.list_models(pattern, task=task, modality=modality, max_params=max_params)]
+    if as_json:
+        tables.document([one.as_json() for one in found])
+        return Exit.DONE
+    if not found:
+        return tables.nothing("models", {"pattern": pattern, "task": task, "modality": modality, "max_params": max_params})
+    columns = ("name", "takes", "params", "FLOPs", "tasks", "exports", "")
+    rows = [
+        (one.name, one.modality, tables.count(one.params), tables.short(one.flops), ", ".join(one.tasks), ", ".join(one.exports), one.summary)
+        for one in found
+    ]
+    tables.show(columns, rows)
+    tables.hint(f"\n{len(found)} models, measured at their example's size      more: zoo show {found[0].name}")
+    return Exit.DONE
+
+
+def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: ModalityFilter = None, as_json: Json = False) -> int:
+    """List dataset cards: what they hold, for which task, under which licence."""
+    from zoo.config import load_card
+
+    cards, broken = _readable("datasets", load_card, pattern)
+    _check_filter("task", task, {"classification", "regression"})
+    _check_filter("modality", modality, {"image", "vector"})
+    found = {name: card for name, card in cards.items() if task in (None, card.task) and (modality is None or modality in card.gives)}
+    if as_json:
+        tables.document([{"name": name, "gives": card.gives, **card.model_dump(mode="json")} for name, card in found.items()])
+        return Exit.DONE
+    _tell_broken(broken)
+    if not found:
+        return tables.nothing("datasets", {"pattern": pattern, "task": task, "modality": modality})
+    rows = [(name, card.task, _holds(card), card.licence, _from(card), card.title) for name, card in found.items()]
+    tables.show(("name", "task", "holds", "licence", "from", "title"), rows)
+    tables.hint(f"\n{len(found)} datasets      more: zoo show {next(iter(found))}")
+    return Exit.DONE
+
+
+def experiments(
+    pattern: Pattern = "*",
+    dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only those on this dataset.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only those of this model.")] = None,
+    task: TaskFilter = None,
+    as_json: Json = False,
+) -> int:
+    """List experiments: dataset, model, goal."""
+    from zoo.config import load_experiment
+
+    known, broken = _readable("experiments", load_experiment, pattern)
+    found = {
+        name: one
+        for name, one in known.items()
+        if dataset in (None, one.card.name) and model in (None, one.model.name) and task in (None, one.card.task)
+    }
+    if as_json:
+        tables.document([{"name": name, **one.model_dump(mode="json")} for name, one in found.items()])
+        return Exit.DONE
+    _tell_broken(broken)
+    if not found:
+        return tables.nothing("experiments", {"pattern": pattern, "dataset": dataset, "model": model, "task": task})
+    rows = [(name, one.card.name, one.model.name, one.card.task, _epochs(one), str(one.goal or "-")) for name, one in found.items()]
+    tables.show(("name", "dataset", "model", "task", "epochs", "goal"), rows)
+    tables.hint(f"\n{len(found)} experiments      more: zoo show {next(iter(found))}      run one: zoo run {next(iter(found))}")
+    return Exit.DONE
+
+
+def runs(
+    pattern: Pattern = "*",
+    state: Annotated[str | None, typer.Option("--state", metavar="STATE", help=f"Only those in this state: {', '.join(STATES)}.")] = None,
+    runs: Runs = None,
+    as_json: Json = False,
+) -> int:
+    """List runs, newest first: experiment, state, test metric, goal, age."""
+    from zoo.runs import all_runs, home
+
+    _check_filter("state", state, set(STATES))
+    root = home("runs", runs)
+    found = [run for run in all_runs(root) if fnmatchcase(run.name, pattern) and state in (None, run.state)]
+    described = [_described(run) for run in found]
+    if as_json:
+        tables.document(described)
+        return Exit.DONE
+    if not found:
+        return tables.nothing(f"runs in {root}", {"pattern": pattern, "state": state})
+    rows = [(one["experiment"], one["id"], one["state"], _told(one["test"]), one["goal"] or "-", _age(run)) for one, run in zip(described, found, strict=True)]
+    tables.show(("experiment", "ID", "state", "test", "goal", "age"), rows)
+    tables.hint(f"\n{len(found)} runs in {root}      more: zoo show {found[0].id}")
+    return Exit.DONE
+
+
+def _readable(shelf: Any, load: Any, pattern: str) -> tuple[dict[str, Any], list[ZooError]]:
+    """What of a shelf can be read, by name, and what is wrong with the rest: a broken file hides no other."""
+    from zoo.shelf import names
+
+    found, broken = {}, []
+    for name, path in names(shelf).items():
+        if fnmatchcase(name, pattern):
+            try:
+                found[name] = load(path)
+            except ZooError as error:
+                broken.append(error)
+    return found, broken
+
+
+def _tell_broken(broken: list[ZooError]) -> None:
+    for error in broken:
+        tables.hint(f"note: {error}")
+
+
+def _check_filter(name: str, value: str | None, known: set[str]) -> None:
+    if value is not None and value not in known:
+        raise ZooError(f"--{name}: nothing is of the {name} '{value}'", did_you_mean(value, known))
+
+
+def _holds(card: Card) -> str:
+    if card.image:
+        return f"images {'x'.join(map(str, card.image.shape))}"
+    numbers = sum(column.type == "number" for column in (card.columns or {}).values())
+    categories = len(card.columns or {}) - numbers
+    return ", ".join(f"{size} {what}" for size, what in ((numbers, "numbers"), (categories, "categories")) if size)
+
+
+def _from(card: Card) -> str:
+    """Where the bytes come from, in a word."""
+    if card.source.kind == "sklearn":
+        return "scikit-learn"
+    files = [one for one in vars(card.source).values() if hasattr(one, "sha256")]
+    return "download" if any(one.url for one in files) else "your files"
+
+
+def _epochs(experiment: Experiment) -> str:
+    stop = experiment.train.early_stopping
+    return f"{experiment.train.epochs}{f', patience {stop.patience}' if stop else ''}"
+
+
+def _described(run: Run) -> dict[str, Any]:
+    """A run in a line; what is broken in its folder is left out here, and told by `zoo show`."""
+    facts: dict[str, Any] = {"experiment": run.name, "id": run.id, "path": str(run.path), "state": _state(run), "started": run.facts.get("started")}
+    facts |= {"test": None, "goal": None, "goal_met": None}
+    try:
+        if (run.path / "metrics.json").is_file():
+            name = HEADLINE[str(run.facts["task"])]
+            goal = run.experiment.goal
+            key = goal.metric.split(".")[1] if goal else name
+            facts["test"] = {key: run.metrics["test"].get(key)}
+            facts["goal_met"] = run.goal_met
+            facts["goal"] = f"{goal}: {'met' if run.goal_met else 'missed'}" if goal else None
+    except (ZooError, KeyError) as error:
+        facts["state"] = f"{facts['state']}, broken: {error}"
+    return facts
+
+
+def _state(run: Run) -> str:
+    """A run that says that it runs, while nobody holds it, was killed."""
+    from zoo.runs import held
+
+    return "running" if run.state == "running" and held(run.path) else "stopped" if run.state == "running" else run.state
+
+
+def _told(test: dict[str, float | None] | None) -> str:
+    return "-" if not test else ", ".join(f"{name} {value:.4g}" if value is not None else f"{name} -" for name, value in test.items())
+
+
+def _age(run: Run) -> str:
+    seconds = max(0.0, time.time() - (run.path / "run.json").stat().st_mtime)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,74 @@
+"""`zoo run`, `train`, `evaluate`, `export`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoo.cli import quiet, summary, tables
+from zoo.cli.options import Bundles, Experiment, Json, Resume, Run, Runs, Set
+from zoo.errors import Exit, ZooError
+
+
+def run(
+    experiment: Experiment,
+    settings: Set = None,
+    resume: Resume = False,
+    enforce_goal: Annotated[bool, typer.Option("--enforce-goal", help="Exit with 4 where the goal is missed.")] = False,
+    as_json: Json = False,
+    runs: Runs = None,
+    bundles: Bundles = None,
+) -> int:
+    """Train, evaluate and export an experiment."""
+    from zoo.config import load_experiment
+
+    loaded = load_experiment(experiment, settings or ())
+    if enforce_goal and loaded.goal is None:
+        raise ZooError(f"--enforce-goal: {loaded.name} has no goal", "give it one: goal: {metric: test.accuracy, at_least: 0.9}")
+    from zoo.jobs.pipeline import run_all
+
+    quiet.tensorflow()
+    with tables.only_document(as_json):
+        done = run_all(loaded, resume=resume, runs=runs, bundles=bundles)
+    if as_json:
+        tables.document(summary.as_json(done.run, done.bundle))
+    else:
+        summary.measured(done.run)
+        tables.facts([*summary.run_facts(done.run), *summary.bundle_facts(done.bundle)])
+    return Exit.GOAL if enforce_goal and not done.run.goal_met else Exit.DONE
+
+
+def train(experiment: Experiment, settings: Set = None, resume: Resume = False, runs: Runs = None) -> None:
+    """Train an experiment; the first part of `zoo run`."""
+    from zoo.config import load_experiment
+
+    loaded = load_experiment(experiment, settings or ())
+    from zoo.jobs.pipeline import train as learn
+
+    quiet.tensorflow()
+    done = learn(loaded, resume=resume, runs=runs)
+    tables.facts([("run", str(done.path)), *summary.best(done), ("next", f"zoo evaluate {done.path}")])
+
+
+def evaluate(run: Run, runs: Runs = None) -> None:
+    """Measure a finished run on val and test, beside a baseline; the second part."""
+    from zoo.jobs.opening import load_run
+    from zoo.jobs.pipeline import evaluate as measure
+
+    found = load_run(run, runs=runs)
+    quiet.tensorflow()
+    done = measure(found)
+    summary.measured(done)
+    tables.facts([*summary.run_facts(done), ("next", f"zoo export {done.path}")])
+
+
+def export(run: Run, runs: Runs = None, bundles: Bundles = None) -> None:
+    """Release an evaluated run as a bundle that proves itself; the third part."""
+    from zoo.jobs.opening import load_run
+    from zoo.jobs.pipeline import export as release
+
+    found = load_run(run, runs=runs)
+    quiet.tensorflow()
+    bundle = release(found, bundles=bundles)
+    tables.facts(summary.bundle_facts(bundle))

@@ -1,0 +1,79 @@
+"""`baseline.json`: what inputs and answers were like at training time, which monitoring compares with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from zoo.data import Dataset, preprocess
+from zoo.evaluation.parts import Judged
+
+BINS = 10
+TOP = 50
+IMAGES = 1024  # at a time
+
+
+def distributions(judged: Judged) -> dict[str, Any]:
+    """Every input on the training split, in raw units and by its name in the source, and the answers on val."""
+    answers, told = judged.val.answers, {"split": "val", "rows": len(judged.val.rows)}
+    if "value" in answers:
+        told["value"] = of_numbers(answers["value"])
+    else:
+        counts = Counter(answers["label"].tolist())
+        told["labels"] = {name: counts[name] for name in judged.data.classes or ()}
+        told["confidence"] = _binned(answers["probability"], np.arange(1, BINS) / BINS)
+    return {"split": "train", "rows": len(judged.data.rows["train"]), "inputs": _inputs(judged.data), "predictions": told}
+
+
+def _inputs(data: Dataset) -> dict[str, Any]:
+    rows, served = data.rows["train"], preprocess.served_names(data.spec)
+    if data.spec["kind"] == "image":
+        return {"image": {"input": "image", **_of_images(data.raw.features["image"], rows)}}
+    words = {one["name"] for one in data.spec["categories"]}
+    columns = {name: data.raw.features[name] for name in served}
+    return {
+        name: {"input": served[name], **(of_words(values[rows]) if name in words else of_numbers(values[rows]))}
+        for name, values in columns.items()
+    }
+
+
+def of_numbers(values: np.ndarray) -> dict[str, Any]:
+    """Moments, and counts between quantiles. NaN is a missing value.
+
+    Returns:
+        `count` of the known, `missing`, `mean`, `std`, `min`, `max`; `edges`, rising, at most BINS - 1; `counts`, one more:
+        below the first edge, from each edge to below the next, and from the last edge on.
+    """
+    known = values[~np.isnan(values)].astype(np.float64)
+    told: dict[str, Any] = {"kind": "number", "count": len(known), "missing": len(values) - len(known)}
+    if len(known) == 0:
+        return {**told, "mean": None, "std": None, "min": None, "max": None, "edges": [], "counts": [0]}
+    moments = {"mean": known.mean(), "std": known.std(), "min": known.min(), "max": known.max()}
+    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS))
+    return {**told, **{name: float(value) for name, value in moments.items()}, **_binned(known, edges)}
+
+
+def _binned(values: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def of_words(values: np.ndarray) -> dict[str, Any]:
+    """How often each word stands there, the TOP most frequent ones; "" is a missing value."""
+    counts = Counter(values.tolist())
+    missing = counts.pop("", 0)
+    frequent = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TOP]
+    known = counts.total()
+    return {"kind": "category", "count": known, "missing": missing, "counts": dict(frequent), "other": known - sum(n for _, n in frequent)}
+
+
+def _of_images(images: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    """The mean of each image's pixels and their standard deviation, in the source's scale."""
+    bright, contrast = np.empty(len(rows)), np.empty(len(rows))
+    for start in range(0, len(rows), IMAGES):
+        span = slice(start, start + IMAGES)
+        pixels = images[rows[span]].reshape(len(bright[span]), -1)
+        bright[span], contrast[span] = pixels.mean(-1, dtype=np.float64), pixels.std(-1, dtype=np.float64)
+    return {"kind": "image", "count": len(rows), "brightness": of_numbers(bright), "contrast": of_numbers(contrast)}

@@ -1,0 +1,76 @@
+"""The examples that are worth looking at: the worst mistakes of the test split."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from zoo.evaluation.parts import Judged
+
+LARGEST = 160  # pixels of a side in the report
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example of the test split: its row in `Dataset.raw`, its id in the source, and what was said of it.
+
+    `sureness` is the probability of what was said, or the error of a value.
+    """
+
+    row: int
+    id: int
+    truth: str
+    said: str
+    sureness: float
+    right: bool
+
+
+def worst(judged: Judged, count: int) -> list[Example]:
+    """The test examples of the largest loss; of classes those that were mistaken come first."""
+    part = judged.test
+    losses = judged.task.losses(part.outputs, part.y)
+    if "value" in part.answers:
+        order = np.argsort(-losses, kind="stable")[:count]
+        return [_of_value(judged, int(place)) for place in order]
+    right = part.answers["label"] == part.target
+    order = np.lexsort((-losses, right))[:count]
+    return [_of_class(judged, int(place), bool(right[place])) for place in order]
+
+
+def _of_class(judged: Judged, place: int, right: bool) -> Example:
+    part = judged.test
+    row, label, probability = int(part.rows[place]), part.answers["label"][place], float(part.answers["probability"][place])
+    return Example(row, int(judged.data.raw.ids[row]), str(part.target[place]), str(label), probability, right)
+
+
+def _of_value(judged: Judged, place: int) -> Example:
+    part = judged.test
+    row, truth, said = int(part.rows[place]), float(part.target[place]), float(part.answers["value"][place])
+    return Example(row, int(judged.data.raw.ids[row]), f"{truth:.4g}", f"{said:.4g}", said - truth, True)
+
+
+def picture(judged: Judged, row: int) -> Image.Image:
+    """An image in the colours that the model sees, 0..255."""
+    spec = judged.data.spec
+    values = judged.data.raw.features["image"][row] * spec["scale"] + spec["offset"]
+    pixels = np.clip(np.round(values), 0, 255).astype(np.uint8)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def data_uri(judged: Judged, row: int) -> str:
+    """An image as a PNG inside an address."""
+    image = picture(judged, row)
+    image.thumbnail((LARGEST, LARGEST))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def cells(judged: Judged, row: int, names: list[str]) -> list[str]:
+    """A table's row as it stands in the source; an empty text where a value is missing."""
+    values = [judged.data.raw.features[name][row] for name in names]
+    return [("" if np.isnan(value) else f"{value:.4g}") if isinstance(value, np.floating) else str(value) for value in values]

@@ -1,0 +1,283 @@
+"""The figures of a report, drawn with matplotlib's objects (no pyplot, no state), and which task has which.
+
+Drawn in the colours of paper; `inline` makes a drawing follow the page's own, light or dark.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from PIL import Image, ImageOps
+
+from zoo.config.metrics import LOGGED_BY_KERAS
+from zoo.errors import ZooError
+from zoo.evaluation import examples
+from zoo.evaluation.parts import Judged
+from zoo.runs import write_atomically
+from zoo.tasks import Regression
+
+COLOURS = {"ink": "#1f2a37", "muted": "#66717f", "line": "#dfe3e8", "accent": "#2f6fad", "second": "#c4762c", "paper": "#ffffff"}
+INK, MUTED, LINE, ACCENT, SECOND, PAPER = COLOURS.values()
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,  # a class may be named $5
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "figure.facecolor": PAPER,
+    "svg.fonttype": "none",
+}
+WIDTH = 4.8  # inches: a phone's width at a readable size
+MANY = 20  # classes, from which a confusion matrix holds no numbers
+POINTS = 2000  # of a scatter
+
+
+def draw(judged: Judged, folder: Path) -> dict[str, Path]:
+    """Draws the figures of the run's task that its data allows; returns their files by name."""
+    drawn = {}
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a class named in a script that the font lacks
+        for name, make in FIGURES[judged.task.name].items():
+            figure = make(judged)
+            if figure is not None:
+                drawn[name] = folder / f"{name}.{'png' if name == 'examples' else 'svg'}"
+                write_atomically(drawn[name], lambda path, figure=figure, name=name: _save(figure, name, path))  # type: ignore[misc]
+    return drawn
+
+
+def _save(figure: Figure, name: str, path: Path) -> None:
+    FigureCanvasAgg(figure)
+    with matplotlib.rc_context({"svg.hashsalt": name}):  # the same drawing is the same file
+        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def inline(path: Path) -> str:
+    """A drawn SVG as markup for a page: its colours and its font are the page's, its ids its own."""
+    text = path.read_text("utf-8")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text))
+    text = re.sub(r"font-family: ?[^;\"]+;?", "", text)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{path.stem}-", text)
+    for name, colour in COLOURS.items():
+        text = text.replace(colour, f"var(--{name})")
+    return text
+
+
+def short(name: str, length: int = 14) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def _axes(rows: int = 1, ratios: tuple[float, ...] | None = None, share: bool = False, height: float = 4.6) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, 1, squeeze=False, sharex=share, height_ratios=ratios)
+    return figure, [axes for row in grid for axes in row]
+
+
+def learning_curves(judged: Judged) -> Figure:
+    """Loss, and the metric that Keras logs beside it, epoch by epoch; the kept epoch is marked."""
+    history = judged.run.history
+    metric = LOGGED_BY_KERAS[judged.task.name][1]
+    lacking = [name for name in ("epoch", "loss", "val.loss", metric, f"val.{metric}") if name not in history]
+    if lacking:
+        raise ZooError(f"{judged.run.path / 'history.csv'} has no column '{lacking[0]}'", "it was changed by hand")
+    figure, both = _axes(2, share=True)
+    best, marker = judged.run.facts.get("best_epoch"), "o" if len(history) == 1 else ""
+    for axes, name in zip(both, ("loss", metric), strict=True):
+        axes.plot(history["epoch"], history[name], color=ACCENT, marker=marker, label="train")
+        axes.plot(history["epoch"], history[f"val.{name}"], color=SECOND, marker=marker, label="val")
+        axes.set_title(name)
+        if name == "loss":
+            _log_if_wide(axes, np.concatenate([history["loss"], history["val.loss"]]))
+        at_best = history.loc[history["epoch"] == best, f"val.{name}"]
+        if len(at_best):
+            axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+            axes.plot([best], at_best, "o", color=SECOND, markersize=5, label=f"kept: epoch {best}")
+    both[0].legend()
+    both[1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    both[1].set_xlabel("epoch")
+    return figure
+
+
+def _log_if_wide(axes: Axes, values: np.ndarray) -> None:
+    """A loss that falls to a twentieth is a flat line on any other scale."""
+    if values.min() > 0 and values.max() > 20 * values.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.minorticks_off()
+
+
+def confusion(judged: Judged) -> Figure:
+    """What examples of each class were said to be: shares of a row, and counts where there is room."""
+    counts = np.array(judged.test.metrics["confusion"])
+    names, many = [short(name) for name in judged.data.classes or ()], len(counts) > MANY
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure, (axes,) = _axes()
+    axes.grid(False)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = ACCENT if row == column else SECOND
+        axes.add_patch(
+            Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=float(shares[row, column]) * 0.9 + 0.08, linewidth=0)
+        )
+        if not many:
+            size = min(9.0, 70 / len(counts))
+            paint = PAPER if shares[row, column] > 0.6 else INK
+            axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=size, color=paint)
+    step = -(-len(counts) // 40)
+    places = np.arange(0, len(counts), step)
+    upright = max(map(len, names)) <= 3 or len(names) <= 3
+    size = min(9.0, 9 * 24 / max(len(places), 24))
+    axes.set_xticks(places, [names[place] for place in places], rotation=0 if upright and step == 1 else 90, fontsize=size)
+    axes.set_yticks(places, [names[place] for place in places], fontsize=size)
+    axes.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(counts) - 0.5, -0.5), aspect="equal", xlabel="said", ylabel="true")
+    axes.tick_params(length=0)
+    axes.set_title("confusion, test")
+    return figure
+
+
+def calibration(judged: Judged) -> Figure:
+    """How often answers of a confidence are right, and how many there are."""
+    confidence, right = judged.test.answers["probability"], judged.test.answers["label"] == judged.test.target
+    edges = np.linspace(0, 1, 11)
+    which = np.clip(np.digitize(confidence, edges) - 1, 0, 9)
+    counts = np.bincount(which, minlength=10)
+    known = np.flatnonzero(counts)
+    mean, share = (np.bincount(which, weights=values, minlength=10)[known] / counts[known] for values in (confidence, right))
+    error = float(np.average(np.abs(mean - share), weights=counts[known]))
+    figure, (axes, below) = _axes(2, ratios=(3, 1), share=True)
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.plot(mean, share, color=ACCENT, linewidth=0.8, alpha=0.5)
+    axes.scatter(mean, share, s=12 + 90 * counts[known] / counts.max(), color=ACCENT, alpha=0.85, linewidth=0)
+    axes.set(xlim=(0, 1.03), ylim=(0, 1.04), ylabel="of them right")
+    axes.set_title(f"calibration, test: off by {error:.3f} on average")
+    below.bar(edges[:-1] + 0.05, counts, width=0.09, color=ACCENT, alpha=0.35, linewidth=0)
+    below.set_ylabel("answers")
+    below.set_xlabel("probability of the answer")
+    below.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+    return figure
+
+
+def roc(judged: Judged) -> Figure | None:
+    """Two classes: true against false positives at every threshold; the chosen one is marked."""
+    from sklearn.metrics import roc_curve
+
+    scores, y = _second_class(judged)
+    if scores is None or len(np.unique(y)) < 2:
+        return None
+    false, true, _ = roc_curve(y, scores)
+    said = judged.test.answers["label"] == (judged.data.classes or ())[1]
+    figure, (axes,) = _axes()
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.plot(false, true, color=ACCENT)
+    axes.plot([said[y == 0].mean()], [said[y == 1].mean()], "o", color=SECOND, markersize=6, label="at the chosen threshold")
+    axes.set(xlim=(-0.01, 1), ylim=(0, 1.02), xlabel="false positives", ylabel="true positives")
+    axes.set_title(f"ROC of '{short((judged.data.classes or ())[1])}', test: area {judged.test.metrics['roc_auc']:.3f}")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def precision_recall(judged: Judged) -> Figure | None:
+    """Two classes: precision against recall at every threshold."""
+    from sklearn.metrics import precision_recall_curve
+
+    scores, y = _second_class(judged)
+    if scores is None or not y.any():
+        return None
+    precision, recall, _ = precision_recall_curve(y, scores)
+    figure, (axes,) = _axes()
+    axes.axhline(y.mean(), color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)), label="who always says so")
+    axes.plot(recall, precision, color=ACCENT, drawstyle="steps-post")
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    axes.set_title(f"precision and recall of '{short((judged.data.classes or ())[1])}', test")
+    axes.legend(loc="lower left")
+    return figure
+
+
+def _second_class(judged: Judged) -> tuple[np.ndarray | None, np.ndarray]:
+    """The logit of the second of two classes, and where it is true."""
+    outputs = judged.test.outputs
+    return (outputs[:, 0] if outputs.shape[1] == 1 else None), judged.test.y
+
+
+def example_grid(judged: Judged) -> Figure | None:
+    """Test images, the worst mistakes first; drawn as one picture, for axes of their own cost a second."""
+    if judged.data.card.image is None:
+        return None
+    side, gap, line, columns = 150, 15, 42, 5  # pixels
+    shown = examples.worst(judged, 4 * columns)
+    width, height = columns * (side + gap) + gap, -(-len(shown) // columns) * (side + line) + gap
+    figure = Figure(figsize=(width / 100, height / 100))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    picture = Image.new("RGB", (width, height), PAPER)
+    for place, one in enumerate(shown):
+        left, top = gap + place % columns * (side + gap), line + place // columns * (side + line)
+        image = examples.picture(judged, one.row).convert("RGB")
+        how = Image.Resampling.NEAREST if max(image.size) < side else Image.Resampling.LANCZOS
+        picture.paste(ImageOps.contain(image, (side, side), how), (left, top))
+        text = f"{short(one.said)}\ntrue: {short(one.truth)}"
+        axes.text(left + side / 2, top - 4, text, ha="center", va="bottom", fontsize=8, color=INK if one.right else SECOND)
+    axes.imshow(np.asarray(picture), interpolation="nearest", aspect="auto")
+    return figure
+
+
+def residuals(judged: Judged) -> Figure:
+    """What was said against what is true, and how the errors are spread."""
+    assert isinstance(judged.task, Regression)
+    truth, said = judged.test.target, judged.test.answers["value"].astype(np.float64)
+    some = np.linspace(0, len(truth) - 1, min(len(truth), POINTS)).astype(int)
+    unit = f" ({judged.task.unit})" if judged.task.unit else ""
+    figure, (axes, below) = _axes(2, ratios=(5, 3), height=5.6)
+    low, high = min(truth.min(), said.min()), max(truth.max(), said.max())
+    axes.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.plot(truth[some], said[some], "o", color=ACCENT, alpha=0.5, markersize=4, markeredgewidth=0)
+    axes.set(xlabel=f"true {judged.data.card.target.name}{unit}", ylabel="said")
+    axes.set_title("said and true, test")
+    below.hist(said - truth, bins=min(40, max(8, len(truth) // 6)), color=ACCENT, alpha=0.6, linewidth=0)
+    below.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+    below.set(xlabel=f"said - true{unit}", ylabel="examples")
+    below.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    return figure
+
+
+FIGURES: dict[str, dict[str, Callable[[Judged], Figure | None]]] = {
+    "classification": {
+        "learning_curves": learning_curves,
+        "confusion": confusion,
+        "calibration": calibration,
+        "roc": roc,
+        "precision_recall": precision_recall,
+        "examples": example_grid,
+    },
+    "regression": {"learning_curves": learning_curves, "residuals": residuals, "examples": example_grid},
+}

@@ -1,0 +1,108 @@
+"""A finished run, measured: every file of it that evaluation writes, `metrics.json` last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.assembly import Assembled, open_run
+from zoo.data import Dataset, prepare, preprocess
+from zoo.data.sources import Raw
+from zoo.errors import ZooError
+from zoo.evaluation import distributions, figures, predictions, report
+from zoo.evaluation.metrics import baseline_metrics, metrics_of
+from zoo.evaluation.parts import Judged, Part
+from zoo.runs import Run, alive, locked, make_folder, write_atomically, write_json, write_text
+from zoo.tasks import Regression, Task
+
+Forward = Callable[[Raw, np.ndarray], np.ndarray]
+
+
+def judge(run: Run, assembled: Assembled | None = None) -> Run:
+    """`zoo.evaluation.evaluate`."""
+    run.needs("finished")
+    with locked(run.path, "the run"):
+        _sweep(run.path)
+        opened = open_run(run)
+        data = assembled.data if assembled else _same_data(run)
+        forward = predictions.forward(opened)
+        outputs = {name: _outputs(run, data, forward, name) for name in ("val", "test")}
+        reading = opened.task.fit_reading(outputs["val"], _target(opened.task, data, "val"))
+        parts = {name: _part(opened.task, data, reading, name, found) for name, found in outputs.items()}
+        judged = Judged(run, opened.task, data, reading, **parts)
+        _write(judged)
+    return run
+
+
+def _write(judged: Judged) -> None:
+    folder, parts = judged.run.path, [judged.val, judged.test]
+    write_json(folder / "reading.json", judged.reading)
+    write_atomically(
+        folder / "predictions.parquet", lambda path: predictions.write(path, judged.task, judged.reading, judged.data.raw.ids, parts)
+    )
+    write_json(folder / "baseline.json", distributions.distributions(judged))
+    make_folder(folder / "figures")
+    drawn = figures.draw(judged, folder / "figures")
+    write_text(folder / "report.html", report.render(judged, drawn))
+    metrics = {part.name: part.metrics for part in parts}
+    write_json(folder / "metrics.json", {**metrics, "baseline": {part.name: part.baseline for part in parts}})
+
+
+def _same_data(run: Run) -> Dataset:
+    """The run's data, read again. Raises ZooError where it is not what the run was trained on."""
+    data = prepare(run.card, run.data["preprocess"]["modality"])
+    now = data.record()
+    changed = [name for name, digest in now["files"].items() if run.data["files"].get(name) != digest]
+    if now["fingerprint"] != run.data["fingerprint"]:
+        what = f"the file {changed[0]}" if changed else f"the dataset '{data.card.name}'"
+        raise ZooError(
+            f"{run.path} cannot be evaluated: {what} changed since it was trained",
+            f"sha256 now {now['files'][changed[0]]}" if changed else f"fingerprint now {now['fingerprint']}",
+            f"was {run.data['files'].get(changed[0])}" if changed else f"was {run.data['fingerprint']}",
+            f"put the old data back, or train anew: zoo run {run.name}",
+        )
+    if now["parts"] != run.data["parts"]:
+        raise ZooError(f"{run.path} cannot be evaluated: its split is drawn otherwise now", f"train anew: zoo run {run.name}")
+    return data
+
+
+def _outputs(run: Run, data: Dataset, forward: Forward, name: str) -> np.ndarray:
+    found = forward(data.raw, data.rows[name])
+    bad = np.flatnonzero(~np.isfinite(found).all(-1))
+    if len(bad):
+        raise ZooError(
+            f"{run.path}: the model's output is not finite for {len(bad)} of {len(found)} {name} examples",
+            f"first in row {data.raw.ids[data.rows[name][bad[0]]]} of '{data.card.name}'",
+            "train again with a smaller learning rate, or look at that row",
+        )
+    return found
+
+
+def _target(task: Task, data: Dataset, name: str) -> np.ndarray:
+    """The encoded target; of values in float64, so that errors are those of the source's numbers, not of rounded ones."""
+    target = data.raw.target[data.rows[name]]
+    return (target - task.mean) / task.std if isinstance(task, Regression) else preprocess.encode_target(data.spec, target)
+
+
+def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray) -> Part:
+    y, rows = _target(task, data, name), data.rows[name]
+    return Part(
+        name=name,
+        rows=rows,
+        y=y,
+        target=np.array(data.classes, object)[y] if data.classes else data.raw.target[rows],
+        outputs=outputs,
+        answers=predictions.answer_columns(task, outputs, reading),
+        metrics=metrics_of(task, outputs, y, reading),
+        baseline=baseline_metrics(task, _target(task, data, "train"), y),
+    )
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed processes left half written."""
+    for orphan in [*folder.glob(".[0-9]*-*"), *folder.glob("figures/.[0-9]*-*")]:
+        if not alive(orphan.name[1:].split("-")[0]):
+            orphan.unlink()

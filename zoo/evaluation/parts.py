@@ -1,0 +1,49 @@
+"""What is known of a judged run: the one thing that figures, examples and the report are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zoo.data import Dataset
+from zoo.runs import Run
+from zoo.tasks import Task
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split, judged.
+
+    Attributes:
+        name: `val` or `test`.
+        rows: row numbers in `Dataset.raw`, (n,).
+        y: the encoded target, (n,): class numbers, or standardised values in float64.
+        target: the target as people read it, (n,): class names, or values in their own units.
+        outputs: of the model, float32 (n, outputs).
+        answers: by name, (n,); the scores of all classes are left out.
+        metrics: of the model.
+        baseline: of whoever looks at no input.
+    """
+
+    name: str
+    rows: np.ndarray
+    y: np.ndarray
+    target: np.ndarray
+    outputs: np.ndarray
+    answers: dict[str, np.ndarray]
+    metrics: dict[str, Any]
+    baseline: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run with its data, its reading, and its two splits."""
+
+    run: Run
+    task: Task
+    data: Dataset
+    reading: dict[str, Any]
+    val: Part
+    test: Part

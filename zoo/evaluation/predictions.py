@@ -1,0 +1,93 @@
+"""What a model says: its outputs, the answers read from them, and `predictions.parquet`, all of it a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from zoo.assembly import Opened
+from zoo.bundles import identifiers
+from zoo.data import preprocess
+from zoo.data.sources import Raw
+from zoo.evaluation.parts import Part
+from zoo.tasks import Task
+
+BATCH = 256  # examples a call of the model
+CHUNK = 16_384  # rows of answers at a time
+
+
+def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
+    """A function of raw examples and their row numbers that gives the model's outputs, float32 (n, outputs).
+
+    It takes the way of the served graph, raw values first, and never holds more than a batch of inputs.
+    """
+    inputs = {name: tf.TensorSpec((None, *shape), dtype) for name, (shape, dtype) in preprocess.inputs_of(opened.spec).items()}
+
+    @tf.function(input_signature=[inputs], autograph=False)
+    def call(values: dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.cast(opened.model(opened.graph(values), training=False), tf.float32)
+
+    def outputs(raw: Raw, rows: np.ndarray) -> np.ndarray:
+        found = np.empty((len(rows), opened.model.output_shape[-1]), np.float32)
+        for start in range(0, len(rows), BATCH):
+            features = raw.take(rows[start : start + BATCH])
+            values = {served: preprocess.as_tensor(features[name]) for name, served in preprocess.served_names(opened.spec).items()}
+            found[start : start + BATCH] = call(values).numpy()
+        return found
+
+    return outputs
+
+
+def answers(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+    """The named answers, at most CHUNK rows at a time; text as str."""
+    for start in range(0, len(outputs), CHUNK):
+        said = task.read(tf.constant(outputs[start : start + CHUNK]), reading)
+        yield {name: _as_text(value.numpy()) for name, value in said.items()}
+
+
+def _as_text(values: np.ndarray) -> np.ndarray:
+    return np.array([one.decode() for one in values], object) if values.dtype == object else values
+
+
+def answer_columns(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The answers that are one value an example, (n,) each."""
+    pieces = [{name: values for name, values in piece.items() if values.ndim == 1} for piece in answers(task, outputs, reading)]
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def write(path: Path, task: Task, reading: dict[str, Any], ids: np.ndarray, parts: list[Part]) -> None:
+    """A row an example: split, id (row number in the source), target, and the answers; `scores` is a column a class.
+
+    Args:
+        path: of the Parquet file.
+        task, reading: which read the outputs.
+        ids: `Raw.ids`.
+        parts: in the order of the file.
+    """
+    numbers, text = pa.float32(), pa.string()
+    is_text = parts[0].target.dtype == object
+    fields = [("split", text), ("id", pa.int64()), ("target", text if is_text else pa.float64())]
+    for name, dtype in task.served().items():
+        names = _score_columns(task) if name == "scores" else [name]
+        fields += [(one, text if dtype == "string" else numbers) for one in names]
+    schema = pa.schema(fields)
+    with pq.ParquetWriter(path, schema) as file:
+        for part in parts:
+            start = 0
+            for said in answers(task, part.outputs, reading):
+                span = slice(start, start := start + len(next(iter(said.values()))))
+                columns = {"split": [part.name] * (span.stop - span.start), "id": ids[part.rows[span]], "target": part.target[span]}
+                if "scores" in said:
+                    columns |= dict(zip(_score_columns(task), said.pop("scores").T, strict=True))
+                file.write_batch(pa.record_batch({**columns, **said}, schema=schema))
+
+
+def _score_columns(task: Task) -> list[str]:
+    classes: list[str] = getattr(task, "classes", [])
+    return [f"score_{name}" for name in identifiers(classes).values()]

@@ -1,0 +1,46 @@
+"""How a version gets its name: everything on the disk first, then two renames, the number last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from zoo.bundles import file_sha256
+from zoo.runs import fsync_folder
+
+
+def files_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and hash of every file under a folder, by relative path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for path in paths}
+
+
+def fsync_tree(folder: Path) -> None:
+    """Everything under a folder is on the disk, so that a name never lasts longer than what it names."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            fsync_folder(path)
+    fsync_folder(folder)
+
+
+def place(building: Path, folder: Path, number: int) -> None:
+    """Moves a version out of where it was built: the formats first, the number, which servers look for, last."""
+    formats = building / f"{number}.formats"
+    if formats.is_dir():
+        formats.rename(folder / formats.name)
+    (building / str(number)).rename(folder / str(number))
+    fsync_folder(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed exports left. The caller holds the folder's lock, so nobody is at work on it."""
+    for orphan in folder.glob(".new-*"):
+        shutil.rmtree(orphan)
+    for formats in folder.glob("*.formats"):
+        if formats.stem.isdecimal() and not (folder / formats.stem).is_dir():
+            shutil.rmtree(formats)

@@ -1,0 +1,109 @@
+"""What this machine and this installation have, for `zoo doctor`. TensorFlow is tried in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
+from pathlib import Path
+
+Facts = list[tuple[str, str]]
+
+# What an extra is for; `zoo doctor` says what of it is missing.
+EXTRAS = {"dev": "what `make test` runs: pytest, ruff, mypy, and what tests compare with (tensorflow-serving-api, tensorflow-datasets)"}
+HEAVY = ("tensorflow", "keras")
+SECONDS = 120
+
+
+def machine() -> Facts:
+    """Versions, cores, memory."""
+    import zoo
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return [
+        ("keras-zoo", f"{zoo.__version__}      {Path(zoo.__file__).parent}"),
+        ("python", f"{platform.python_version()}      {sys.executable}"),
+        ("machine", f"{platform.platform()}, {cores} cores, {memory:.1f} GiB of memory"),
+    ]
+
+
+def packages() -> Facts:
+    """The packages that keras-zoo needs, and whether TensorFlow and Keras load."""
+    wanted = [_name(one) for one in requires("keras-zoo") or [] if "extra ==" not in one]
+    missing = [name for name in wanted if _version(name) is None]
+    found = ", ".join(f"{name} {_version(name)}" for name in wanted if name not in HEAVY and name not in missing)
+    lacking = [("missing", f"{', '.join(missing)}      pip install --upgrade keras-zoo")] if missing else []
+    return [*[(name, _tried(name)) for name in HEAVY], ("packages", found), *lacking]
+
+
+def _tried(name: str) -> str:
+    """Whether a package loads, in a process that may crash without taking this one along."""
+    code = f"import {name}" + ("; print(len(tensorflow.config.list_physical_devices('GPU')))" if name == "tensorflow" else "; print()")
+    start = time.monotonic()
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{_version(name)} does not load within {SECONDS} s"
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        return f"{_version(name)} does not load: {last}"
+    gpus = done.stdout.strip()
+    return f"{_version(name)} loads in {time.monotonic() - start:.1f} s" + (f", {gpus} GPUs" if gpus else "")
+
+
+def folders() -> Facts:
+    """Where data, runs and bundles are."""
+    import platformdirs
+
+    from zoo.runs import home
+
+    data = os.environ.get("ZOO_DATA_DIR")
+    told = "not set: files are fetched" if not data else data if Path(data).is_dir() else f"{data}, which is no folder"
+    cache = os.environ.get("ZOO_CACHE") or platformdirs.user_cache_dir("keras-zoo")
+    return [("data", f"ZOO_DATA_DIR is {told}"), ("cache", cache), ("runs", str(home("runs"))), ("bundles", str(home("bundles")))]
+
+
+def extras() -> Facts:
+    """Each extra: what of it is missing, what that would give, and the line that installs it."""
+    facts = []
+    for extra in distribution("keras-zoo").metadata.get_all("Provides-Extra") or []:
+        missing = [name for name in _of_extra(extra) if _version(name) is None]
+        told = f"missing: {', '.join(missing)}      pip install 'keras-zoo[{extra}]'" if missing else "all there"
+        facts.append((f"[{extra}]", f"{told}      {EXTRAS.get(extra, '')}".rstrip()))
+    return facts
+
+
+def plugins() -> Facts:
+    """Models of other packages, and those that do not load."""
+    from importlib.metadata import entry_points
+
+    from zoo import registry
+
+    points = list(entry_points(group="zoo.models"))
+    registry.entries()
+    told = [("plug-in", f"{point.name} ({point.value})" + (f" does not load: {registry._broken[point.name]}" if point.name in registry._broken else "")) for point in points]
+    return told or [("plug-ins", "none")]
+
+
+def _of_extra(extra: str) -> Iterator[str]:
+    for one in requires("keras-zoo") or []:
+        if re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", one):
+            yield _name(one)
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return found[0] if found else requirement
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
