@@ -208,10 +208,21 @@ def test_a_cache_that_cannot_be_written_is_told(server, tmp_path, monkeypatch):
         fetch.locate(server.file("/whole"), ELSEWHERE)
 
 
+FETCH = """
+import sys
+from pathlib import Path
+from importlib.util import module_from_spec, spec_from_file_location
+from zoo.config.card import File
+spec = spec_from_file_location("fetch", sys.argv[1])  # alone: its package loads TensorFlow
+fetch = module_from_spec(spec)
+spec.loader.exec_module(fetch)
+fetch.locate(File(**eval(sys.argv[2])), Path())
+"""
+
+
 def test_a_killed_transfer_leaves_nothing_that_is_taken_for_the_file(server, cache):
     """The process is killed in the middle; the next one fetches anew and sweeps what was left."""
-    code = "import sys; from zoo.config.card import File; from zoo.data import fetch; fetch.locate(File(**eval(sys.argv[1])), fetch.Path())"
-    child = subprocess.Popen([sys.executable, "-c", code, repr(server.file("/slow").model_dump())])
+    child = subprocess.Popen([sys.executable, "-c", FETCH, fetch.__file__, repr(server.file("/slow").model_dump())])
     try:
         deadline = time.monotonic() + 60
         while not any(path.stat().st_size for path in files_in(cache)) and time.monotonic() < deadline:

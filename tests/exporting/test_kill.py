@@ -53,7 +53,8 @@ def export():
 
 random.seed(5)
 left = {".new": 0, ".formats": 0}
-for _ in range(150):
+end = time.monotonic() + 60
+while (left[".new"] < 30 or len(versions(folder)) < 20) and time.monotonic() < end:
     child = os.fork()
     if child == 0:
         while True:
@@ -136,7 +137,7 @@ def test_a_kill_while_placing_never_shows_half_a_version(diabetes: Bundle, tmp_p
     assert poller.broken == []
     assert len(poller.seen) > 20
     half_built, without_number = map(int, done.stdout.split())
-    assert half_built > 20  # the kills did hit
+    assert half_built >= 30  # the kills did hit
     assert half_built >= without_number
     assert not list(tmp_path.glob(".new-*"))
     assert {int(path.stem) for path in tmp_path.glob("*.formats")} == set(ground.versions(tmp_path))

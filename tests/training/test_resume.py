@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoo.evaluation import evaluate
 from zoo.runs import Run, all_runs
 from zoo.training import snapshot
 
@@ -113,3 +115,36 @@ def test_killed_runs_end_bit_identical(experiment, tmp_path):
     resumed = finish(experiment, root)
     assert len(whole.history) == epochs
     assert_same_end(whole, resumed)
+    if experiment is CNN:
+        for run in (whole, resumed):
+            evaluate(run)
+        assert (whole.path / "metrics.json").read_bytes() == (resumed.path / "metrics.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_any_room_is_finished_in_its_own_folder(tmp_path):
+    """`zoo run`, killed again and again, leaves one run folder, one bundle, and the metrics of an undisturbed run."""
+    command = [sys.executable, "-m", "zoo", "run", "digits_mlp", "--set", "train.epochs=4", "--resume", "--json"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    whole = subprocess.run(command, cwd=made(tmp_path / "whole"), env=environment, check=True, capture_output=True, text=True)
+    root = made(tmp_path / "killed")
+    moments = {
+        "evaluating": lambda: list(root.glob("runs/*/*/reading.json")),
+        "exporting": lambda: list(root.glob("bundles/*/.new-*")),
+    }
+    for happened in moments.values():
+        child = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        kill_when(child, happened)
+    done = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout)["metrics"] == json.loads(whole.stdout)["metrics"]
+    assert len(list(root.glob("runs/*/*/run.json"))) == 1
+    assert sorted(path.name for path in (root / "bundles" / "digits_mlp").glob("[!.]*")) == ["1", "1.formats", "docker-compose.yml", "models.config"]
+    again = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
+    assert json.loads(again.stdout)["metrics"] == json.loads(whole.stdout)["metrics"]
+    assert len(list(root.glob("runs/*/*/run.json"))) == 1
+    assert not (root / "bundles" / "digits_mlp" / "2").exists()
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

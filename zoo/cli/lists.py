@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,7 +28,7 @@ def models(
     max_params: Annotated[float | None, typer.Option("--max-params", metavar="N", help="At most so many parameters, as 1e6.")] = None,
     as_json: Json = False,
 ) -> int:
-    """List registered models: size, work, tasks, and which exports pass."""
+    """List models: size, work, tasks, exports."""
     from zoo import registry
 
     known = registry.entries()
@@ -41,16 +42,16 @@ def models(
         return tables.nothing("models", {"pattern": pattern, "task": task, "modality": modality, "max_params": max_params})
     columns = ("name", "takes", "params", "FLOPs", "tasks", "exports", "")
     rows = [
-        (one.name, one.modality, tables.count(one.params), tables.short(one.flops), ", ".join(one.tasks), ", ".join(one.exports), one.summary)
+        (one.name, one.modality, tables.count(one.params), tables.short(one.flops), ", ".join(one.tasks), ", ".join(one.exports), _plain_summary(one.summary))
         for one in found
     ]
-    tables.show(columns, rows)
-    tables.hint(f"\n{len(found)} models, measured at their example's size      more: zoo show {found[0].name}")
+    tables.show(columns, rows, drop=("exports", "tasks", "FLOPs"))
+    tables.hint(f"\n{tables.several(len(found), 'model')}, measured at their example's size      more: zoo show {found[0].name}")
     return Exit.DONE
 
 
 def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: ModalityFilter = None, as_json: Json = False) -> int:
-    """List dataset cards: what they hold, for which task, under which licence."""
+    """List datasets: what they hold, task, licence."""
     from zoo.config import load_card
 
     cards, broken = _readable("datasets", load_card, pattern)
@@ -63,9 +64,9 @@ def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: Modality
     _tell_broken(broken)
     if not found:
         return tables.nothing("datasets", {"pattern": pattern, "task": task, "modality": modality})
-    rows = [(name, card.task, _holds(card), card.licence, _from(card), card.title) for name, card in found.items()]
-    tables.show(("name", "task", "holds", "licence", "from", "title"), rows)
-    tables.hint(f"\n{len(found)} datasets      more: zoo show {next(iter(found))}")
+    rows = [(name, card.task, _holds(card), _from(card), card.licence, card.title) for name, card in found.items()]
+    tables.show(("name", "task", "holds", "from", "licence", "title"), rows, drop=("licence", "from"))
+    tables.hint(f"\n{tables.several(len(found), 'dataset')}      more: zoo show {next(iter(found))}")
     return Exit.DONE
 
 
@@ -92,8 +93,8 @@ def experiments(
     if not found:
         return tables.nothing("experiments", {"pattern": pattern, "dataset": dataset, "model": model, "task": task})
     rows = [(name, one.card.name, one.model.name, one.card.task, _epochs(one), str(one.goal or "-")) for name, one in found.items()]
-    tables.show(("name", "dataset", "model", "task", "epochs", "goal"), rows)
-    tables.hint(f"\n{len(found)} experiments      more: zoo show {next(iter(found))}      run one: zoo run {next(iter(found))}")
+    tables.show(("name", "dataset", "model", "task", "epochs", "goal"), rows, drop=("epochs", "task"))
+    tables.hint(f"\n{tables.several(len(found), 'experiment')}      more: zoo show {next(iter(found))}      run one: zoo run {next(iter(found))}")
     return Exit.DONE
 
 
@@ -103,7 +104,7 @@ def runs(
     runs: Runs = None,
     as_json: Json = False,
 ) -> int:
-    """List runs, newest first: experiment, state, test metric, goal, age."""
+    """List runs, newest first: state, test metric, goal."""
     from zoo.runs import all_runs, home
 
     _check_filter("state", state, set(STATES))
@@ -115,10 +116,16 @@ def runs(
         return Exit.DONE
     if not found:
         return tables.nothing(f"runs in {root}", {"pattern": pattern, "state": state})
-    rows = [(one["experiment"], one["id"], one["state"], _told(one["test"]), one["goal"] or "-", _age(run)) for one, run in zip(described, found, strict=True)]
-    tables.show(("experiment", "ID", "state", "test", "goal", "age"), rows)
-    tables.hint(f"\n{len(found)} runs in {root}      more: zoo show {found[0].id}")
+    pairs = zip(described, found, strict=True)
+    rows = [(one["experiment"], one["id"], one["state"], _told(one["test"]), _age(run), one["goal"] or "-") for one, run in pairs]
+    tables.show(("experiment", "ID", "state", "test", "age", "goal"), rows, drop=("goal", "state"))
+    tables.hint(f"\n{tables.several(len(found), 'run')} in {root}      more: zoo show {found[0].id}")
     return Exit.DONE
+
+
+def _plain_summary(text: str) -> str:
+    """Without the paper in brackets, for which a line has no room; `zoo show` has it."""
+    return re.sub(r" \([^()]*https?://[^()]*\)", "", text)
 
 
 def _readable(shelf: Any, load: Any, pattern: str) -> tuple[dict[str, Any], list[ZooError]]:

@@ -23,7 +23,8 @@ def translated(error: Exception) -> ZooError | None:
         return ZooError(f"{command} needs {parameter.metavar or parameter.name}", _usage(context))
     if parameter is not None:
         name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.metavar or parameter.name
-        return ZooError(f"{command}: {name}: {_lower(str(error))}", f"help: {command} --help")
+        said = _lower(str(error)).partition(",")[0].removeprefix("input ")
+        return ZooError(f"{command}: {name} {said}", f"help: {command} --help")
     unknown = _unknown_command(str(error), context)
     return unknown or ZooError(f"{command}: {_lower(str(error))}", _usage(context))
 

@@ -52,7 +52,7 @@ def train(experiment: Experiment, settings: Set = None, resume: Resume = False, 
 
 
 def evaluate(run: Run, runs: Runs = None) -> None:
-    """Measure a finished run on val and test, beside a baseline; the second part."""
+    """Measure a finished run; the second part."""
     from zoo.jobs.opening import load_run
     from zoo.jobs.pipeline import evaluate as measure
 
@@ -64,7 +64,7 @@ def evaluate(run: Run, runs: Runs = None) -> None:
 
 
 def export(run: Run, runs: Runs = None, bundles: Bundles = None) -> None:
-    """Release an evaluated run as a bundle that proves itself; the third part."""
+    """Release a run as a proven bundle; the third part."""
     from zoo.jobs.opening import load_run
     from zoo.jobs.pipeline import export as release
 

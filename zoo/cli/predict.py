@@ -23,15 +23,17 @@ def predict(
     runs: Runs = None,
     bundles: Bundles = None,
 ) -> None:
-    """Answer raw values, as CSV: a label and the scores, or a value, a row an example."""
+    """Answer raw values: CSV, a row an example."""
     from zoo.runs import home
 
     paths, target = [Path(name) for name in files], Path(out) if out else None
     if target:
         _check_target(target, paths)
+    from zoo.jobs import inputs
     from zoo.jobs.answers import open_model
     from zoo.jobs.opening import load_trained
 
+    inputs.check(paths)
     stdout = sys.stdout
     with tables.only_document(target is None):
         trained = load_trained(model, home("runs", runs), home("bundles", bundles))

@@ -11,16 +11,17 @@ from zoo.errors import Exit, ZooError, did_you_mean
 
 
 def schema(kind: Annotated[str, typer.Argument(metavar="card|experiment", help="Which file.")]) -> None:
-    """Print the JSON Schema of a card or an experiment, for an editor."""
-    from zoo.jobs.schema import SCHEMAS, schema_of
+    """Print the JSON Schema of a card or experiment."""
+    from zoo.config import Card, Experiment
 
-    if kind not in SCHEMAS:
-        raise ZooError(f"zoo schema: no schema of '{kind}'", did_you_mean(kind, SCHEMAS))
-    tables.document(schema_of(kind))
+    kinds = {"card": Card, "experiment": Experiment}
+    if kind not in kinds:
+        raise ZooError(f"zoo schema: no schema of '{kind}'", did_you_mean(kind, kinds))
+    tables.document({"$schema": "https://json-schema.org/draft/2020-12/schema", **kinds[kind].model_json_schema()})
 
 
 def catalogue(check: Annotated[bool, typer.Option("--check", help="Only say whether it is up to date; exit with 3 where it is not.")] = False) -> int:
-    """Measure the zoo's own models anew and write zoo/catalogue.json."""
+    """Measure our own models, write the catalogue."""
     from zoo import registry
     from zoo.jobs.catalogue import stale, write_catalogue
 
@@ -38,11 +39,8 @@ def catalogue(check: Annotated[bool, typer.Option("--check", help="Only say whet
 
 
 def doctor() -> None:
-    """Say what this machine and this installation have, and what is missing."""
+    """Say what this machine has, and what is missing."""
     from zoo.jobs import health
 
-    tables.facts(health.machine())
-    tables.facts(health.folders())
-    tables.facts(health.packages())
-    tables.facts(health.extras())
-    tables.facts(health.plugins())
+    for part in (health.machine, health.folders, health.packages, health.extras, health.plugins):
+        tables.facts(part(), width=10)

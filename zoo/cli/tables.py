@@ -4,52 +4,61 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from zoo.errors import Exit
 
-RIGHT = {"params", "FLOPs", "columns", "value", "age", "rows"}  # columns of numbers stand flush right
+RIGHT = {"params", "FLOPs", "value", "age"}  # columns of numbers stand flush right
+WIDEST = 28  # in a terminal; the last column may have the rest of the line
+LAST = 20  # a last column narrower than this tells nothing, so another column is left out
+
+Rows = Sequence[Sequence[str]]
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0, right: Sequence[str] = ()) -> None:
-    """A table: in a terminal its last column is cut to the width, elsewhere nothing is."""
-    flush_right = {*RIGHT, *right}
-    if sys.stdout.isatty():
-        _rich(columns, rows, indent, flush_right)
-        return
+def show(columns: Sequence[str], rows: Rows, *, indent: int = 0, right: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
+    """A table. A terminal's width is kept: cells are cut, and where that is not enough the columns `drop` are left out in turn.
+
+    Elsewhere nothing is cut, so that a pipe gets every fact.
+    """
     lines = [list(columns), *(list(row) for row in rows)]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
-    for line in lines:
-        cells = [
-            cell.rjust(width) if name in flush_right else cell.ljust(width) for cell, width, name in zip(line, widths, columns, strict=True)
-        ]
-        print((" " * indent + "  ".join(cells)).rstrip())
+    terminal = sys.stdout.isatty()
+    if terminal:
+        lines = _fitting(lines, shutil.get_terminal_size().columns - indent, drop)
+    widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
+    flush_right = [name in RIGHT or name in right for name in lines[0]]
+    for number, line in enumerate(lines):
+        cells = [cell.rjust(width) if flush else cell.ljust(width) for cell, width, flush in zip(line, widths, flush_right, strict=True)]
+        text = (" " * indent + "  ".join(cells)).rstrip()
+        print(f"\x1b[1m{text}\x1b[0m" if terminal and number == 0 and "NO_COLOR" not in os.environ else text)
 
 
-def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]], indent: int, right: set[str]) -> None:
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for index, name in enumerate(columns):
-        keep = index == 0 or name in right  # names are what is typed next, numbers mean nothing when cut
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=True, overflow="ellipsis", min_width=None if not keep else _width(rows, index, name))
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(Padding(table, (0, 0, 0, indent)) if indent else table)
+def _fitting(lines: list[list[str]], width: int, drop: Sequence[str]) -> list[list[str]]:
+    lines = [[line[0], *(_cut(cell, WIDEST) for cell in line[1:-1]), line[-1]] for line in lines]
+    for name in drop:
+        last = max(len(line[-1]) for line in lines)
+        if _room(lines, width) >= min(last, LAST):
+            break
+        index = lines[0].index(name)
+        lines = [line[:index] + line[index + 1 :] for line in lines]
+    room = max(_room(lines, width), 1)
+    return [[*line[:-1], _cut(line[-1], room)] for line in lines]
 
 
-def _width(rows: Sequence[Sequence[str]], index: int, name: str) -> int:
-    return max(len(name), *(len(row[index]) for row in rows)) if rows else len(name)
+def _room(lines: list[list[str]], width: int) -> int:
+    """What the last column may take."""
+    return width - sum(2 + max(len(line[index]) for line in lines) for index in range(len(lines[0]) - 1))
 
 
-def facts(pairs: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def facts(pairs: Sequence[tuple[str, str]], *, indent: int = 0, width: int = 9) -> None:
     """`name      what`, a line each; what is empty is left out."""
-    width = max([9, *(len(name) + 1 for name, _ in pairs)])
     for name, what in pairs:
         if what:
             print(" " * indent + f"{name:<{width}} {what}".rstrip())
@@ -81,6 +90,11 @@ def nothing(what: str, filters: Mapping[str, Any]) -> int:
     described = " ".join(filter(None, [f"named {pattern}" if pattern != "*" else "", f"with {given}" if given else ""]))
     hint(" ".join(filter(None, [f"no {what}", described])))
     return Exit.DONE
+
+
+def several(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def count(number: float | None) -> str:

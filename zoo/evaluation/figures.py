@@ -110,7 +110,7 @@ def learning_curves(judged: Judged) -> Figure:
     if lacking:
         raise ZooError(f"{judged.run.path / 'history.csv'} has no column '{lacking[0]}'", "it was changed by hand")
     figure, both = _axes(2, share=True)
-    best, marker = judged.run.facts.get("best_epoch"), "o" if len(history) == 1 else ""
+    best, marker = int(judged.run.facts.get("best_epoch") or 0), "o" if len(history) == 1 else ""
     for axes, name in zip(both, ("loss", metric), strict=True):
         axes.plot(history["epoch"], history[name], color=ACCENT, marker=marker, label="train")
         axes.plot(history["epoch"], history[f"val.{name}"], color=SECOND, marker=marker, label="val")
@@ -145,10 +145,8 @@ def confusion(judged: Judged) -> Figure:
     figure, (axes,) = _axes()
     axes.grid(False)
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = ACCENT if row == column else SECOND
-        axes.add_patch(
-            Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=float(shares[row, column]) * 0.9 + 0.08, linewidth=0)
-        )
+        colour, alpha = ACCENT if row == column else SECOND, 0.08 + 0.9 * float(shares[row, column])
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=alpha, linewidth=0))
         if not many:
             size = min(9.0, 70 / len(counts))
             paint = PAPER if shares[row, column] > 0.6 else INK

@@ -42,8 +42,7 @@ def parts(files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str
         ZooError: a file is missing, empty, or holds something else than what is wanted.
     """
     paths = list(files)
-    for path in paths:
-        _check(path)
+    check(paths)
     images: list[Path] = []
     for path in paths:
         kind = path.suffix.lower()
@@ -59,6 +58,12 @@ def parts(files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str
         elif kind in ARRAYS:
             yield from _arrays(path, wanted)
     yield from _images(images)
+
+
+def check(paths: Iterable[Path]) -> None:
+    """Raises ZooError unless every file is there and holds something."""
+    for path in paths:
+        _check(path)
 
 
 def _check(path: Path) -> None:
