@@ -83,12 +83,21 @@ def epochs_side_by_side(name: str, rounds: int, epochs: int) -> dict[str, float]
     ratios, mine, theirs = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds):
-            order = [lambda: mine.append(statistics.median(zoo(experiment, Path(folder)))), lambda: theirs.append(statistics.median(plain(experiment, arrays, epochs)))]
+            order = [
+                lambda: mine.append(statistics.median(zoo(experiment, Path(folder)))),
+                lambda: theirs.append(statistics.median(plain(experiment, arrays, epochs))),
+            ]
             for one in order if turn % 2 else reversed(order):
                 one()
             ratios.append(mine[-1] / theirs[-1])
             print(f"  round {turn + 1}: zoo {mine[-1]:.3f} s an epoch, plain {theirs[-1]:.3f} s, ratio {ratios[-1]:.2f}", flush=True)
-    return {"zoo": statistics.median(mine), "plain": statistics.median(theirs), "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+    return {
+        "zoo": statistics.median(mine),
+        "plain": statistics.median(theirs),
+        "ratio": statistics.median(ratios),
+        "low": min(ratios),
+        "high": max(ratios),
+    }
 
 
 AROUND = """
@@ -129,7 +138,9 @@ def main() -> None:
         figures[name] |= {"run": whole, "around": whole - fit}
         line = figures[name]
         print(f"  epoch time zoo/plain: median {line['ratio']:.2f} (lowest {line['low']:.2f}, highest {line['high']:.2f})")
-        print(f"  zoo run: {line['run']:.1f} s, of which {line['around']:.1f} s around the training (imports, data, evaluation, report, export, proof)")
+        print(
+            f"  zoo run: {line['run']:.1f} s, of which {line['around']:.1f} s around the training (imports, data, evaluation, report, export, proof)"
+        )
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
 

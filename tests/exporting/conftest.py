@@ -19,24 +19,25 @@ from zoo import runs
 from zoo.assembly import assemble, outputs_of
 from zoo.bundles import Bundle
 from zoo.config import load_experiment
+from zoo.evaluation import evaluate
 from zoo.exporting import export
 from zoo.runs import Run
+from zoo.training import train
 
 NUMBERS = ("emp.var.rate", "0", "a b", "_x", "A", "a", "self", "standardise")
 CATEGORIES = ("ä", "class", "lookup_class")
 
 
-def finished(root: Path, experiment: dict[str, Any], reading: bool = True) -> Run:
-    """A run as training and evaluation leave it, of a few steps."""
-    experiment = load_experiment({"train": {"epochs": 2}, **experiment})
+def finished(root: Path, what: dict[str, Any]) -> Run:
+    """A run with what an export reads of it, of a few steps."""
+    experiment = load_experiment({"train": {"epochs": 2}, **what})
     made = assemble(experiment)
     made.model.fit(made.data.train, epochs=2, verbose=0)
     run = runs.create(root, experiment, experiment.card, {}, made.data.record())
     made.data.graph.save(run.path / "preprocess.keras")
     made.model.save(run.path / "model.keras")
-    if reading:
-        found = made.task.fit_reading(outputs_of(made.model, made.data.val), made.data.encoded["val"].y)
-        runs.write_json(run.path / "reading.json", found)
+    found = made.task.fit_reading(outputs_of(made.model, made.data.val), made.data.encoded["val"].y)
+    runs.write_json(run.path / "reading.json", found)
     run.mark("finished")
     return run
 
@@ -80,8 +81,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def digits_run(home: Path) -> Run:
-    """Images of one channel, whose own scale is 0..16, by an image model."""
-    return finished(home / "runs", {"dataset": "digits", "model": {"name": "cnn_small", "width": 4}})
+    """Images of one channel, whose own scale is 0..16, by an image model; trained and evaluated by the rooms before this one."""
+    experiment = load_experiment({"dataset": "digits", "model": {"name": "cnn_small", "width": 4}, "train": {"epochs": 2}})
+    return evaluate(train(experiment, runs=home / "runs"))
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +102,11 @@ def diabetes_run(home: Path) -> Run:
 def colour_run(home: Path) -> Run:
     """Images as vectors; `keep_examples: false`."""
     return finished(home / "runs" / "colour", {"dataset": colour_images(home / "colour.npz"), "model": {"name": "mlp", "hidden": [8]}})
+
+
+@pytest.fixture(scope="session")
+def iris_run(home: Path) -> Run:
+    return finished(home / "runs", {"dataset": "iris", "model": {"name": "linear"}})
 
 
 @pytest.fixture(scope="session")

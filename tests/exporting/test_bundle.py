@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import finished
 
 from zoo import bundles as ground
 from zoo.assembly import open_run
@@ -159,18 +158,17 @@ def test_an_unknown_format_is_refused(digits_run: Run, tmp_path: Path) -> None:
         export(digits_run, tmp_path, formats=["onx"])
 
 
-def test_the_catalogue_decides_where_nothing_is_asked_for(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_decides_where_nothing_is_asked_for(iris_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     from zoo import registry
     from zoo.exporting import release
 
-    run = finished(home / "other", {"dataset": "iris", "model": {"name": "linear"}})
-    assert release._formats(run, None) == ("saved_model", "onnx")
+    assert release._formats(iris_run, None) == ("saved_model", "onnx")
     unmeasured = replace(registry.entry("linear"), exports=())
     monkeypatch.setattr(registry, "entry", lambda name: unmeasured)
-    assert release._formats(run, None) == ("saved_model",)
-    assert release._formats(run, ["onnx"]) == ("saved_model", "onnx")
+    assert release._formats(iris_run, None) == ("saved_model",)
+    assert release._formats(iris_run, ["onnx"]) == ("saved_model", "onnx")
 
 
 def test_the_health_check_hears_a_server(digits: Bundle, tmp_path: Path) -> None:

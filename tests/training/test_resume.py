@@ -138,7 +138,12 @@ def test_a_run_killed_in_any_room_is_finished_in_its_own_folder(tmp_path):
     done = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
     assert json.loads(done.stdout)["metrics"] == json.loads(whole.stdout)["metrics"]
     assert len(list(root.glob("runs/*/*/run.json"))) == 1
-    assert sorted(path.name for path in (root / "bundles" / "digits_mlp").glob("[!.]*")) == ["1", "1.formats", "docker-compose.yml", "models.config"]
+    assert sorted(path.name for path in (root / "bundles" / "digits_mlp").glob("[!.]*")) == [
+        "1",
+        "1.formats",
+        "docker-compose.yml",
+        "models.config",
+    ]
     again = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
     assert json.loads(again.stdout)["metrics"] == json.loads(whole.stdout)["metrics"]
     assert len(list(root.glob("runs/*/*/run.json"))) == 1

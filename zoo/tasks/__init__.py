@@ -1,14 +1,14 @@
 """Tasks: how an output is learned and read. A task is a class of the same few methods, a file each.
 
-    facts()                              what the model's builder must know (`num_outputs`)
-    loss(), metrics()                    for `compile`
-    losses(outputs, y)                   the loss of each example, NumPy
-    fit_reading(outputs, y)              val -> what `reading.json` holds
-    read(outputs, reading)               outputs -> the named answers, as TensorFlow in the exported graph
-    numbers(outputs, reading)            the part of `read` without text, for ONNX
-    served()                             the answers' names and dtypes
-    measure(outputs, y, answers)         the metrics of NAMES, NumPy
-    baseline(y_train, size)              outputs of whoever looks at no input
+facts()                              what the model's builder must know (`num_outputs`)
+loss(), metrics()                    for `compile`
+losses(outputs, y)                   the loss of each example, NumPy
+fit_reading(outputs, y)              val -> what `reading.json` holds
+read(outputs, reading)               outputs -> the named answers, as TensorFlow in the exported graph
+numbers(outputs, reading)            the part of `read` without text, for ONNX
+served()                             the answers' names and dtypes
+measure(outputs, y, answers)         the metrics of NAMES, NumPy
+baseline(y_train, size)              outputs of whoever looks at no input
 """
 
 from __future__ import annotations

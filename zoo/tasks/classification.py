@@ -30,7 +30,11 @@ class Classification:
         return {"num_outputs": 1 if self.binary else len(self.classes)}
 
     def loss(self) -> keras.Loss:
-        return keras.losses.BinaryCrossentropy(from_logits=True) if self.binary else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return (
+            keras.losses.BinaryCrossentropy(from_logits=True)
+            if self.binary
+            else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
 
     def metrics(self) -> list[keras.Metric]:
         """What Keras logs each epoch."""

@@ -94,10 +94,11 @@ class Diverged(Stateful):
 class Monitor(Stateful):
     """Watches one metric of the logs: which value was best, and in which epoch."""
 
-    kept = ("best", "best_epoch")
+    kept: tuple[str, ...] = ("best", "best_epoch")
 
     def __init__(self, metric: str, task: str, min_delta: float = 0.0) -> None:
         super().__init__()
+        self.metric = metric
         self.monitor = metric.replace(".", "_")
         self.sign = 1.0 if METRICS[task][split_metric(metric)[1]] == "max" else -1.0
         self.min_delta = min_delta
@@ -193,7 +194,9 @@ class History(keras.callbacks.History):
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["epoch", *(dotted(key) for key in self.history)])
-        writer.writerows([epoch + 1, *(repr(float(values[row])) for values in self.history.values())] for row, epoch in enumerate(self.epoch))
+        writer.writerows(
+            [epoch + 1, *(repr(float(values[row])) for values in self.history.values())] for row, epoch in enumerate(self.epoch)
+        )
         write_text(path, text.getvalue())
 
 

@@ -61,7 +61,8 @@ def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
     if not (resume and run):
         run = _new_run(assembled, runs, process)
     model, data = assembled.model, assembled.data
-    log.info("%s    %s, %s parameters, on %s: %s", experiment.name, experiment.model.name, f"{model.count_params():,}", data.card.name, data.describe())
+    about = f"{experiment.model.name}, {model.count_params():,} parameters, on {data.card.name}: {data.describe()}"
+    log.info("%s    %s", experiment.name, about)
     with locked(run.path, "the run"), _log_file(run.path), _terminable():
         run = Run(run.path)
         _check_same(run, assembled, process)
@@ -201,19 +202,24 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
     facts = {"epochs": len(history.epoch), "best_epoch": None if best.best_epoch is None else best.best_epoch + 1, "finished": _now()}
     if diverged.epoch is not None:
         run.mark("diverged", **facts)
-        kept = f"the weights of epoch {facts['best_epoch']} are kept in {run.path}" if best.weights else "no epoch went well, so no weights are kept"
-        raise DivergedError(
-            f"training diverged in epoch {diverged.epoch + 1}: the loss is no longer a finite number",
-            kept,
-            f"try a smaller learning rate: --set train.optimizer.learning_rate={assembled.experiment.train.optimizer.learning_rate / 10:g}",
-        )
+        raise _diverged(run, diverged.epoch, bool(best.weights))
+    kept = f"the weights of epoch {facts['best_epoch']} are kept"
     if stopped and stopped.stopped_epoch is not None:
-        metric, patience = assembled.experiment.train.early_stopping.monitor, stopped.patience  # type: ignore[union-attr]
-        log.info("stopped at epoch %d: %s has not improved for %d epochs; the weights of epoch %s are kept", stopped.stopped_epoch + 1, metric, patience, facts["best_epoch"])
+        said = f"{stopped.metric} has not improved for {stopped.patience} epochs"
+        log.info("stopped at epoch %d: %s; %s", stopped.stopped_epoch + 1, said, kept)
     else:
-        log.info("trained %d epochs; the weights of epoch %s are kept", facts["epochs"], facts["best_epoch"])
+        log.info("trained %d epochs; %s", facts["epochs"], kept)
     run.mark("finished", **facts)
     return run
+
+
+def _diverged(run: Run, epoch: int, kept: bool) -> DivergedError:
+    slower = run.experiment.train.optimizer.learning_rate / 10
+    return DivergedError(
+        f"training diverged in epoch {epoch + 1}: the loss is no longer a finite number",
+        f"the weights of epoch {run.facts['best_epoch']} are kept in {run.path}" if kept else "no epoch went well, so no weights are kept",
+        f"try a smaller learning rate: --set train.optimizer.learning_rate={slower:g}",
+    )
 
 
 @contextmanager
