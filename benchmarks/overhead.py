@@ -138,9 +138,7 @@ def main() -> None:
         figures[name] |= {"run": whole, "around": whole - fit}
         line = figures[name]
         print(f"  epoch time zoo/plain: median {line['ratio']:.2f} (lowest {line['low']:.2f}, highest {line['high']:.2f})")
-        print(
-            f"  zoo run: {line['run']:.1f} s, of which {line['around']:.1f} s around the training (imports, data, evaluation, report, export, proof)"
-        )
+        print(f"  zoo run: {line['run']:.1f} s, {line['around']:.1f} s of them around training: imports, data, evaluation, export, proof")
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -111,6 +111,7 @@ class Opened:
 
     def answer(self, inputs: Any, batch: int = 1024) -> dict[str, np.ndarray]:
         """The answers for raw values, in batches. Text comes as str."""
+        _ = self.reading  # now: the tracer would wrap its error
         call = tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True)
 
         def answers(columns: dict[str, np.ndarray]) -> dict[str, Any]:

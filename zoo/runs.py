@@ -209,7 +209,10 @@ class Run:
         path = self.path / "history.csv"
         if not path.is_file():
             raise ZooError(f"{path} is missing")
-        return pandas.read_csv(path)
+        try:
+            return pandas.read_csv(path)
+        except ValueError as error:  # pandas' own errors are such
+            raise ZooError(f"{path} cannot be read: {str(error).strip()}", "it is truncated or was changed by hand") from None
 
     @cached_property
     def model(self) -> keras.Model:

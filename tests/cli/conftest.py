@@ -37,7 +37,7 @@ export: {formats: [saved_model]}
 """
 
 
-def people(rows: int = 120) -> str:
+def _people(rows: int = 120) -> str:
     """A table with numbers, a category, missing cells and a column that nobody asked for."""
     rng = np.random.default_rng(3)
     lines = ["age,net income,town,note,buys"]
@@ -109,13 +109,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     home = tmp_path_factory.mktemp("people")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        write_people(home)
+        _write_people(home)
         return run_all("people", runs=home / "runs", bundles=home / "bundles")
 
 
-def write_people(folder: Path, card: str = TABLE_CARD, experiment: str = TABLE_EXPERIMENT, data: str | None = None) -> None:
+def _write_people(folder: Path, card: str = TABLE_CARD, experiment: str = TABLE_EXPERIMENT, data: str | None = None) -> None:
     """A user's own card, experiment and table."""
-    for name, text in (("datasets/people.yaml", card), ("experiments/people.yaml", experiment), ("datasets/people.csv", data or people())):
+    for name, text in (("datasets/people.yaml", card), ("experiments/people.yaml", experiment), ("datasets/people.csv", data or _people())):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
 
@@ -126,3 +126,19 @@ def own(trained: Outcome, zoo: Zoo) -> Path:
     path = Path("runs") / trained.run.name / trained.run.id
     shutil.copytree(trained.run.path, path)
     return path
+
+
+@pytest.fixture
+def people() -> Callable[..., str]:
+    """A table of so many rows, as text."""
+    return _people
+
+
+@pytest.fixture
+def own_files(zoo: Zoo) -> Callable[..., None]:
+    """Writes a user's own card, experiment and table `people` into the working folder, with one text changed."""
+
+    def write(card: tuple[str, str] = ("", ""), experiment: tuple[str, str] = ("", ""), data: str | None = None) -> None:
+        _write_people(Path(), TABLE_CARD.replace(*card), TABLE_EXPERIMENT.replace(*experiment), data)
+
+    return write

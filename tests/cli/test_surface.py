@@ -53,11 +53,29 @@ def test_python_names():
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--help"], ["--version"], ["models"], ["datasets"], ["experiments"], ["runs"], ["show", "digits_cnn"], ["show", "mlp"], ["schema", "card"]]
+    "words",
+    [
+        [],
+        ["--help"],
+        ["--version"],
+        ["models"],
+        ["datasets"],
+        ["experiments"],
+        ["runs"],
+        ["show", "digits_cnn"],
+        ["show", "mlp"],
+        ["schema", "card"],
+    ],
 )
 def test_light_commands_load_nothing_heavy(words, tmp_path):
-    heavy = "{'tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'numpy'}"
-    code = f"import sys; from zoo.cli import main; code = main({words!r}); sys.exit(f'loaded {{found}}' if (found := {heavy} & set(sys.modules)) else code)"
+    lines = (
+        "import sys",
+        "from zoo.cli import main",
+        f"code = main({words!r})",
+        "heavy = {'tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'numpy'} & set(sys.modules)",
+        "sys.exit(f'loaded {heavy}' if heavy else code)",
+    )
+    code = "\n".join(lines)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout or words == ["runs"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from zoo.runs import read_json
 def in_bins(values: np.ndarray, edges: list[float]) -> list[int]:
     """The rule that the page documents, in other words: below the first edge, from each to below the next, the rest."""
     bounds = [-np.inf, *edges, np.inf]
-    return [int(((values >= low) & (values < high)).sum()) for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [int(((values >= low) & (values < high)).sum()) for low, high in pairwise(bounds)]
 
 
 def test_numbers_are_those_of_the_training_split(values):

@@ -17,7 +17,7 @@ from zoo.evaluation.metrics import baseline_metrics, metrics_of
 
 def of_classes(y: np.ndarray, said: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
     """By scikit-learn's plain calls. y, said: class numbers; scores: (n, classes)."""
-    scores = scores.astype(np.float64) / scores.sum(1, keepdims=True, dtype=np.float64)  # it warns of what float32 rounds off
+    honest = scores.astype(np.float64) / scores.sum(1, keepdims=True, dtype=np.float64)  # it warns of what float32 rounds off
     labels = np.arange(scores.shape[1])
     present = [index for index in labels if 0 < (y == index).sum() < len(y)]
     one_vs_rest = [metrics.roc_auc_score(y == index, scores[:, index]) for index in present]
@@ -30,7 +30,7 @@ def of_classes(y: np.ndarray, said: np.ndarray, scores: np.ndarray) -> dict[str,
         "f1_macro": metrics.f1_score(y, said, average="macro", zero_division=0),
         "f1_weighted": metrics.f1_score(y, said, average="weighted", zero_division=0),
         "roc_auc": metrics.roc_auc_score(y, scores[:, 1]) if len(labels) == 2 else np.mean(one_vs_rest),
-        "log_loss": metrics.log_loss(y, scores, labels=labels),
+        "log_loss": metrics.log_loss(y, honest, labels=labels),
     }
 
 
@@ -123,7 +123,8 @@ def test_a_split_of_one_class_has_no_roc_auc_and_still_a_reading():
     assert baseline_metrics(task, np.array([0, 1, 1]), y)["roc_auc"] is None
 
 
-def test_the_threshold_is_the_best_one_of_val_even_where_scores_are_almost_1(binary):
+def test_the_threshold_is_the_best_one_of_val_even_where_scores_are_almost_1(monkeypatch):
+    monkeypatch.setattr(tasks.Classification, "_temperature", lambda *_: 1.0)  # as where val is answered well
     task = tasks.make("classification", {"classes": ["no", "yes"]})
     for outputs in (np.array([14.0, 14.5, 14.2, 15.5, 15.8, 16.4]), np.array([-2.0, -1.0, 0.3, -0.4, 1.0, 2.0])):
         y = np.array([0, 0, 1, 0, 1, 1])
@@ -145,4 +146,8 @@ def test_reading_json_is_what_was_applied(binary, digits):
     logits = digits.model.predict(encoded.x.astype(np.float32), verbose=0) / digits.reading["temperature"]
     told = pd.read_parquet(digits.path / "predictions.parquet").query("split == 'test'").filter(like="score_")
     np.testing.assert_allclose(keras.ops.softmax(logits), told.to_numpy(), atol=1e-5)
+    val = prepare(digits.card, "image").encoded["val"]
+    task = tasks.make("classification", digits.data["preprocess"]["target"])
+    fitted = task.fit_reading(digits.model.predict(val.x.astype(np.float32), verbose=0), val.y)
+    assert digits.reading["temperature"] == pytest.approx(fitted["temperature"], abs=1e-3)
     assert digits.reading["temperature"] != 1.0

@@ -42,7 +42,15 @@ def models(
         return tables.nothing("models", {"pattern": pattern, "task": task, "modality": modality, "max_params": max_params})
     columns = ("name", "takes", "params", "FLOPs", "tasks", "exports", "")
     rows = [
-        (one.name, one.modality, tables.count(one.params), tables.short(one.flops), ", ".join(one.tasks), ", ".join(one.exports), _plain_summary(one.summary))
+        (
+            one.name,
+            one.modality,
+            tables.count(one.params),
+            tables.short(one.flops),
+            ", ".join(one.tasks),
+            ", ".join(one.exports),
+            _plain_summary(one.summary),
+        )
         for one in found
     ]
     tables.show(columns, rows, drop=("exports", "tasks", "FLOPs"))
@@ -64,7 +72,7 @@ def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: Modality
     _tell_broken(broken)
     if not found:
         return tables.nothing("datasets", {"pattern": pattern, "task": task, "modality": modality})
-    rows = [(name, card.task, _holds(card), _from(card), card.licence, card.title) for name, card in found.items()]
+    rows = [(name, card.task, holds(card), origin(card), card.licence, card.title) for name, card in found.items()]
     tables.show(("name", "task", "holds", "from", "licence", "title"), rows, drop=("licence", "from"))
     tables.hint(f"\n{tables.several(len(found), 'dataset')}      more: zoo show {next(iter(found))}")
     return Exit.DONE
@@ -94,7 +102,9 @@ def experiments(
         return tables.nothing("experiments", {"pattern": pattern, "dataset": dataset, "model": model, "task": task})
     rows = [(name, one.card.name, one.model.name, one.card.task, _epochs(one), str(one.goal or "-")) for name, one in found.items()]
     tables.show(("name", "dataset", "model", "task", "epochs", "goal"), rows, drop=("epochs", "task"))
-    tables.hint(f"\n{tables.several(len(found), 'experiment')}      more: zoo show {next(iter(found))}      run one: zoo run {next(iter(found))}")
+    tables.hint(
+        f"\n{tables.several(len(found), 'experiment')}      more: zoo show {next(iter(found))}      run one: zoo run {next(iter(found))}"
+    )
     return Exit.DONE
 
 
@@ -152,7 +162,7 @@ def _check_filter(name: str, value: str | None, known: set[str]) -> None:
         raise ZooError(f"--{name}: nothing is of the {name} '{value}'", did_you_mean(value, known))
 
 
-def _holds(card: Card) -> str:
+def holds(card: Card) -> str:
     if card.image:
         return f"images {'x'.join(map(str, card.image.shape))}"
     numbers = sum(column.type == "number" for column in (card.columns or {}).values())
@@ -160,7 +170,7 @@ def _holds(card: Card) -> str:
     return ", ".join(f"{size} {what}" for size, what in ((numbers, "numbers"), (categories, "categories")) if size)
 
 
-def _from(card: Card) -> str:
+def origin(card: Card) -> str:
     """Where the bytes come from, in a word."""
     if card.source.kind == "sklearn":
         return "scikit-learn"
@@ -175,7 +185,13 @@ def _epochs(experiment: Experiment) -> str:
 
 def _described(run: Run) -> dict[str, Any]:
     """A run in a line; what is broken in its folder is left out here, and told by `zoo show`."""
-    facts: dict[str, Any] = {"experiment": run.name, "id": run.id, "path": str(run.path), "state": _state(run), "started": run.facts.get("started")}
+    facts: dict[str, Any] = {
+        "experiment": run.name,
+        "id": run.id,
+        "path": str(run.path),
+        "state": state_of(run),
+        "started": run.facts.get("started"),
+    }
     facts |= {"test": None, "goal": None, "goal_met": None}
     try:
         if (run.path / "metrics.json").is_file():
@@ -190,7 +206,7 @@ def _described(run: Run) -> dict[str, Any]:
     return facts
 
 
-def _state(run: Run) -> str:
+def state_of(run: Run) -> str:
     """A run that says that it runs, while nobody holds it, was killed."""
     from zoo.runs import held
 

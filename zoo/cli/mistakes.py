@@ -31,7 +31,9 @@ def translated(error: Exception) -> ZooError | None:
 
 def _unknown_option(command: str, name: str, context: Any) -> ZooError:
     known = {name for parameter in context.command.params for name in parameter.opts if name.startswith("--")} | {"--help"}
-    return ZooError(f"{command} has no option {name}", did_you_mean(name, known) if nearest(name, known) else None, f"help: {command} --help")
+    return ZooError(
+        f"{command} has no option {name}", did_you_mean(name, known) if nearest(name, known) else None, f"help: {command} --help"
+    )
 
 
 def _unknown_command(said: str, context: Any) -> ZooError | None:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as train.epochs=3; null switches a part off.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as train.epochs=3; null switches a part off.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the newest unfinished run of the same experiment.")]
 Runs = Annotated[str | None, typer.Option("--runs", metavar="DIR", help="Where runs are (default: ./runs, or below ZOO_HOME).")]
 Bundles = Annotated[str | None, typer.Option("--bundles", metavar="DIR", help="Where bundles are (default: ./bundles, or below ZOO_HOME).")]

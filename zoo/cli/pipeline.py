@@ -34,8 +34,8 @@ def run(
     if as_json:
         tables.document(summary.as_json(done.run, done.bundle))
     else:
-        summary.measured(done.run)
-        tables.facts([*summary.run_facts(done.run), *summary.bundle_facts(done.bundle)])
+        summary.show(done.run)
+        tables.facts(summary.bundle_facts(done.bundle))
     return Exit.GOAL if enforce_goal and not done.run.goal_met else Exit.DONE
 
 
@@ -59,8 +59,8 @@ def evaluate(run: Run, runs: Runs = None) -> None:
     found = load_run(run, runs=runs)
     quiet.tensorflow()
     done = measure(found)
-    summary.measured(done)
-    tables.facts([*summary.run_facts(done), ("next", f"zoo export {done.path}")])
+    summary.show(done)
+    tables.facts([("next", f"zoo export {done.path}")])
 
 
 def export(run: Run, runs: Runs = None, bundles: Bundles = None) -> None:

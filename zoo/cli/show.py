@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model, a dataset, an experiment, a run, a bundle, or a file or folder of one.")],
-    html: Annotated[bool, typer.Option("--html", help="Write NAME.html: a model's layers, a dataset's samples and distributions (loads Keras).")] = False,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model, a dataset, an experiment, a run, a bundle, or a file or folder of one.")
+    ],
+    html: Annotated[
+        bool, typer.Option("--html", help="Write NAME.html: a model's layers, a dataset's samples and distributions (loads Keras).")
+    ] = False,
     runs: Runs = None,
     bundles: Bundles = None,
 ) -> None:
@@ -71,19 +75,22 @@ def _found(name: str, runs: Path, bundles: Path) -> list[tuple[Callable[[Any], N
         return [_at_path(path)]
     names = [*registry.entries(), *shelf.names("datasets"), *shelf.names("experiments"), *(one.id for one in known), *exported]
     hint = did_you_mean(name, names) if name else None
-    raise ZooError(f"nothing is named '{name}'", "looked at models, datasets, experiments, runs and bundles", hint, "all of them: zoo models, zoo datasets, zoo experiments, zoo runs")
+    raise ZooError(
+        f"nothing is named '{name}'",
+        "looked at models, datasets, experiments, runs and bundles",
+        hint,
+        "all of them: zoo models, zoo datasets, zoo experiments, zoo runs",
+    )
 
 
 def _at_path(path: Path) -> tuple[Callable[[Any], None], Any]:
-    from zoo.bundles import Bundle, find
+    from zoo.bundles import Bundle
     from zoo.config import load_card, load_experiment, yamls
-    from zoo.runs import Run
+    from zoo.jobs.opening import load_trained
 
-    if (path / "run.json").is_file():
-        return run, Run(path)
     if path.is_dir():
-        found: Bundle = find(path, path)
-        return bundle, found
+        trained = load_trained(path, path, path)
+        return (bundle if isinstance(trained, Bundle) else run), trained
     if not path.exists():
         raise ZooError(f"no file {path}")
     return (card, load_card(path)) if "source" in yamls.read(path).value else (experiment, load_experiment(path))
@@ -94,7 +101,9 @@ def model(one: Entry) -> None:
     print(f"{one.name}      model      {one.summary}")
     size = None if one.params is None else f"{4 * one.params / 1e6:.1f} MB in float32"
     example = ", ".join(f"{key} {_plain(value)}" for key, value in one.example.items())
-    measured = f"{tables.count(one.params)} parameters, {size}, {tables.short(one.flops)} FLOPs" if size else "not measured yet: zoo catalogue"
+    measured = (
+        f"{tables.count(one.params)} parameters, {size}, {tables.short(one.flops)} FLOPs" if size else "not measured yet: zoo catalogue"
+    )
     tables.facts(
         [
             ("paper", one.paper or ""),
@@ -122,7 +131,7 @@ def card(one: Card) -> None:
         [
             ("task", one.task),
             ("target", target + (f", in {one.target.unit}" if one.target.unit else "")),
-            ("holds", f"{lists._holds(one)}; models may take it as {' or '.join(one.gives)}"),
+            ("holds", f"{lists.holds(one)}; models may take it as {' or '.join(one.gives)}"),
             ("split", split),
             ("licence", one.licence),
             ("homepage", one.homepage or ""),
@@ -133,7 +142,11 @@ def card(one: Card) -> None:
     )
     if one.columns:
         print()
-        tables.show(("column", "type", "missing"), [(name, column.type, getattr(column, "fill", "-")) for name, column in one.columns.items()], indent=2)
+        tables.show(
+            ("column", "type", "missing"),
+            [(name, column.type, getattr(column, "fill", "-")) for name, column in one.columns.items()],
+            indent=2,
+        )
     print(f'\n  zoo.load_dataset("{one.name}")')
 
 
@@ -141,9 +154,14 @@ def _source(one: Card) -> str:
     """The source's kind, and its files with hash and address."""
     facts = one.source.model_dump(exclude_none=True)
     files = [value for value in facts.values() if isinstance(value, dict)]
-    told = [f"{file['name']}" + (f"      sha256 {file['sha256'][:16]}…" if "sha256" in file else "") + (f"      {file['url']}" if "url" in file else "") for file in files]
+    told = [
+        f"{file['name']}"
+        + (f"      sha256 {file['sha256'][:16]}…" if "sha256" in file else "")
+        + (f"      {file['url']}" if "url" in file else "")
+        for file in files
+    ]
     if not files:
-        return f"{facts['kind']}: {facts['name']}, ships inside the package"
+        return f"{lists.origin(one)}'s {facts['name']}, which ships inside it"
     return ("\n" + " " * 14).join([facts["kind"], *told])
 
 
@@ -172,26 +190,27 @@ def _header(path: Path) -> list[str]:
 
 def run(one: Run) -> None:
     """A run: what it was, how it ended, how good it is."""
-    facts = one.facts
-    print(f"{one.path}      run of {one.name}")
-    versions = ", ".join(f"{name} {number}" for name, number in facts.get("versions", {}).items())
-    epochs = f"{facts['epochs']} epochs, the best is {facts['best_epoch']}" if "epochs" in facts else ""
+    from zoo.runs import UNFINISHED
+
+    facts, evaluated = one.facts, (one.path / "metrics.json").is_file()
     parts = ", ".join(f"{name} {part['rows']:,}" for name, part in one.data["parts"].items())
-    tables.facts(
-        [
-            ("state", lists._state(one) + (f"; go on: zoo run {one.name} --resume" if one.state in {"running", "interrupted"} else "")),
-            ("model", f"{facts.get('model')}, {tables.count(facts.get('params'))} parameters"),
-            ("dataset", f"{facts['dataset']}: {parts} rows"),
-            ("trained", epochs),
-            ("when", f"{facts.get('started')} to {facts.get('finished', '-')}"),
-            ("threads", str(facts.get("threads", ""))),
-            ("versions", versions),
-        ],
-        indent=2,
-    )
-    if (one.path / "metrics.json").is_file():
-        summary.measured(one)
-        tables.facts(summary.run_facts(one), indent=2)
+    goal = one.experiment.goal
+    told = [
+        ("state", lists.state_of(one) + (f"; go on: zoo run {one.name} --resume" if one.state in UNFINISHED else "")),
+        ("model", f"{facts.get('model')}, {tables.count(facts.get('params'))} parameters"),
+        ("dataset", f"{facts['dataset']}: {parts} rows"),
+        ("goal", str(goal) if goal and not evaluated else ""),
+        ("trained", f"{facts['epochs']} epochs, the best is {facts['best_epoch']}" if "epochs" in facts else ""),
+        ("when", f"{facts.get('started')} to {facts.get('finished', '-')}"),
+        ("threads", str(facts.get("threads", ""))),
+        ("versions", ", ".join(f"{name} {number}" for name, number in facts.get("versions", {}).items())),
+    ]
+    if evaluated:
+        summary.measured(one)  # what is broken is said before anything is printed
+    print(f"{one.path}      run of {one.name}")
+    tables.facts(told, indent=2)
+    if evaluated:
+        summary.show(one)
     elif one.state == "finished":
         tables.facts([("next", f"zoo evaluate {one.path}")], indent=2)
 

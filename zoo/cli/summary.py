@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from zoo.runs import Run
 
 Facts = list[tuple[str, str]]
+Rows = list[tuple[str, ...]]
 
 SHOWN = {
     "classification": ("accuracy", "f1_macro", "roc_auc", "log_loss"),
@@ -19,18 +20,25 @@ SHOWN = {
 BASELINE = {"classification": "majority class", "regression": "mean"}  # as the tasks name it, which cannot be asked without Keras
 
 
-def measured(run: Run) -> None:
-    """The table of test metrics beside the baseline."""
+def measured(run: Run) -> Rows:
+    """Name, value and baseline of the test metrics that are shown."""
     metrics, task = run.metrics, str(run.facts["task"])
     binary = len(metrics["test"].get("per_class", ())) == 2
     names = [name for name in SHOWN[task] if name != "roc_auc" or binary]
-    rows = [(name, *(_number(part.get(name)) for part in (metrics["test"], metrics["baseline"]["test"]))) for name in names]
+    parts = (metrics["test"], metrics["baseline"]["test"])
+    return [(name, *(_number(part.get(name)) for part in parts)) for name in names]
+
+
+def show(run: Run) -> None:
+    """The test metrics beside the baseline, then goal, run and report."""
+    rows, facts, baseline = measured(run), run_facts(run), BASELINE[str(run.facts["task"])]
     print()
-    tables.show(("test", "value", BASELINE[task]), rows, indent=2, right=(BASELINE[task],))
+    tables.show(("test", "value", baseline), rows, indent=2, right=(baseline,))
+    tables.facts(facts)
 
 
 def _number(value: float | None) -> str:
-    """Three decimals below 10, and never less than four digits."""
+    """Three decimals, of large numbers one."""
     return "-" if value is None else f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
 
 

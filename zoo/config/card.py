@@ -102,6 +102,9 @@ class NpzSource(Part):
         return self
 
 
+USUAL_MISSING = ("", "NA", "?")
+
+
 class CsvSource(Part):
     """A table with a header line. Columns of the card are read by name, the others are left alone."""
 
@@ -109,7 +112,7 @@ class CsvSource(Part):
     file: File
     test_file: File | None = None
     separator: Annotated[str, Field(pattern=r"^[\t !#-~]$", description="one ASCII character, no quote")] = ","
-    missing: tuple[str, ...] = ("", "NA", "?")
+    missing: tuple[str, ...] = USUAL_MISSING
 
 
 Source = Annotated[SklearnSource | IdxSource | NpzSource | CsvSource, Field(discriminator="kind")]
@@ -282,6 +285,11 @@ class Card(Part):
     def modality(self) -> str:
         """What the source gives: `image` or `table`; models may take a conversion of it."""
         return "image" if self.image else "table"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The words of a table that say that a value is missing: the source's own, else the usual ones."""
+        return self.source.missing if isinstance(self.source, CsvSource) else USUAL_MISSING
 
     @property
     def gives(self) -> tuple[str, ...]:

@@ -56,13 +56,15 @@ def _named(dotted: str, where: str) -> str:
     return where if not dotted or where == f"--set {dotted}" else f"{where}: {dotted}"
 
 
-def _in_document(value: Any, problem: ErrorDetails) -> KeyPath:
+def _in_document(document: Any, problem: ErrorDetails) -> KeyPath:
     """pydantic's location without the parts that are not in the file: a union puts the name of its choice there."""
     path: list[str | int] = []
+    inside: Any = document
     for part in problem["loc"]:
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+        inner: Any = dict(enumerate(inside)) if isinstance(inside, list) else inside
+        if isinstance(inner, dict) and part in inner:
             path.append(part)
-            value = value[part]
+            inside = inner[part]
     return (*path, problem["loc"][-1]) if problem["type"] == "missing" else tuple(path)
 
 

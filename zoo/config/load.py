@@ -30,9 +30,7 @@ def load_card(name: str | Path) -> Card:
     return card
 
 
-def load_experiment(
-    what: str | Path | Mapping[str, Any] | Experiment, overrides: Mapping[str, Any] | Iterable[str] = ()
-) -> Experiment:
+def load_experiment(what: str | Path | Mapping[str, Any] | Experiment, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Experiment:
     """An experiment by name, file or mapping, resolved: names checked, every default filled in, its card beside it.
 
     Args:
@@ -72,19 +70,26 @@ def _name_of(what: Mapping[str, Any]) -> str:
 def resolve(experiment: Experiment, name: str, document: yamls.Document, card: Card | None = None) -> Experiment:
     """Checks an experiment's names against its card and model, and fills in what follows from them."""
     if card is None:
-        card = experiment.dataset if isinstance(experiment.dataset, Card) else _located(document, ("dataset",), load_card, experiment.dataset)
+        card = experiment.dataset if isinstance(experiment.dataset, Card) else _card(experiment.dataset, document)
     task = experiment.task or TaskChoice(name=card.task)
     entry = _located(document, ("model", "name"), registry.entry, experiment.model.name)
     for key in experiment.model.hparams:
         _located(document, ("model", key), registry.check_hparams, entry.name, {key: None})
     _located(document, (), _check_fit, entry, card, task)
     if experiment.imbalance and task.name != "classification":
-        raise ZooError(f"{document.at(('imbalance',))}: imbalance: {experiment.imbalance} is for classification, and the task is {task.name}")
+        raise ZooError(
+            f"{document.at(('imbalance',))}: imbalance: {experiment.imbalance} is for classification, and the task is {task.name}"
+        )
     _check_metrics(experiment, task.name, document)
     model = ModelChoice(name=entry.name, weights=experiment.model.weights, **{**_plain(entry.hparams), **experiment.model.hparams})
     resolved = experiment.model_copy(update={"model": model, "task": task})
     resolved._name, resolved._card = name, card
     return resolved
+
+
+def _card(name: str, document: yamls.Document) -> Card:
+    """The card that an experiment names; what is wrong inside it is told of its own file."""
+    return load_card(_located(document, ("dataset",), shelf.find, "datasets", name))
 
 
 def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:

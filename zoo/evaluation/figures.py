@@ -148,13 +148,13 @@ def confusion(judged: Judged) -> Figure:
         colour, alpha = ACCENT if row == column else SECOND, 0.08 + 0.9 * float(shares[row, column])
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=alpha, linewidth=0))
         if not many:
-            size = min(9.0, 70 / len(counts))
+            size = min(9.0, 120 / len(counts))
             paint = PAPER if shares[row, column] > 0.6 else INK
             axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=size, color=paint)
     step = -(-len(counts) // 40)
     places = np.arange(0, len(counts), step)
     upright = max(map(len, names)) <= 3 or len(names) <= 3
-    size = min(9.0, 9 * 24 / max(len(places), 24))
+    size = min(9.0, max(4.5, 140 / len(places)))
     axes.set_xticks(places, [names[place] for place in places], rotation=0 if upright and step == 1 else 90, fontsize=size)
     axes.set_yticks(places, [names[place] for place in places], fontsize=size)
     axes.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(counts) - 0.5, -0.5), aspect="equal", xlabel="said", ylabel="true")

@@ -29,9 +29,10 @@ def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
     """
     inputs = {name: tf.TensorSpec((None, *shape), dtype) for name, (shape, dtype) in preprocess.inputs_of(opened.spec).items()}
 
-    @tf.function(input_signature=[inputs], autograph=False)
-    def call(values: dict[str, tf.Tensor]) -> tf.Tensor:
+    def answer(values: dict[str, tf.Tensor]) -> tf.Tensor:
         return tf.cast(opened.model(opened.graph(values), training=False), tf.float32)
+
+    call = tf.function(answer, autograph=False).get_concrete_function(inputs)
 
     def outputs(raw: Raw, rows: np.ndarray) -> np.ndarray:
         found = np.empty((len(rows), opened.model.output_shape[-1]), np.float32)

@@ -38,6 +38,7 @@ def release(run: Run, bundles: Path, formats: Sequence[str] | None) -> Bundle:
         raise ZooError(f"{run.path} is not evaluated yet", f"evaluate it first: zoo evaluate {run.path}")
     wanted = _formats(run, formats)
     opened = open_run(run)
+    _ = opened.reading  # now: the tracer would wrap its error
     folder = bundles / run.name
     make_folder(folder)
     with locked(folder, "the bundle"):
@@ -119,8 +120,8 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
         "answers": {name: {"dtype": dtype, "shape": shapes[name]} for name, dtype in served.items()},
         "signatures": {name: {"inputs": taken, "answers": list(served)} for name, taken in signatures.items()},
         "classes": reading.get("classes"),
+        "missing": list(run.card.missing),
         "reading": reading,
-        "missing": list(getattr(run.card.source, "missing", ())),
         "keep_examples": run.card.keep_examples,
         "warmup": "golden examples" if run.card.keep_examples else "neutral values: the card forbids to keep examples",
     }

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.bundles import Bundle, Input, identifiers
-from zoo.config.card import CsvSource
 from zoo.errors import ZooError
 from zoo.jobs import inputs
 from zoo.jobs.opening import load_trained
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from zoo.assembly import Opened
 
 Answers = dict[str, "np.ndarray"]
-MISSING: tuple[str, ...] = CsvSource.model_fields["missing"].default
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,12 @@ def _files(values: Any) -> list[Path] | None:
     """The paths, where what is given is such."""
     if isinstance(values, (str, Path)):
         return [Path(values)]
-    if isinstance(values, Iterable) and isinstance(values, (list, tuple)) and values and all(isinstance(one, (str, Path)) for one in values):
+    if (
+        isinstance(values, Iterable)
+        and isinstance(values, (list, tuple))
+        and values
+        and all(isinstance(one, (str, Path)) for one in values)
+    ):
         return [Path(one) for one in values]
     return None
 
@@ -102,17 +105,14 @@ def open_model(trained: Run | Bundle) -> Model:
     """Loads a run's model, or a bundle's SavedModel. Raises ZooError for a file that is missing or broken."""
     if isinstance(trained, Bundle):
         manifest = trained.manifest
-        missing = tuple(manifest.get("missing", MISSING))
-        return Model(manifest["inputs"], trained.predict, manifest.get("classes"), missing)
+        return Model(manifest["inputs"], trained.predict, manifest["classes"], tuple(manifest["missing"]))
     trained.needs("finished")
     if not (trained.path / "reading.json").is_file():
         raise ZooError(f"{trained.path} is not evaluated yet", f"evaluate it first: zoo evaluate {trained.path}")
     from zoo.assembly import open_run, served_inputs
 
     opened = open_run(trained)
-    source = trained.card.source
-    missing = source.missing if isinstance(source, CsvSource) else MISSING
-    return Model(served_inputs(opened.spec), _answering(opened), trained.reading.get("classes"), missing)
+    return Model(served_inputs(opened.spec), _answering(opened), trained.reading.get("classes"), trained.card.missing)
 
 
 def _answering(opened: Opened) -> Callable[[Any], Answers]:

@@ -87,7 +87,13 @@ def plugins() -> Facts:
 
     points = list(entry_points(group="zoo.models"))
     registry.entries()
-    told = [("plug-in", f"{point.name} ({point.value})" + (f" does not load: {registry._broken[point.name]}" if point.name in registry._broken else "")) for point in points]
+    told = [
+        (
+            "plug-in",
+            f"{point.name} ({point.value})" + (f" does not load: {registry._broken[point.name]}" if point.name in registry._broken else ""),
+        )
+        for point in points
+    ]
     return told or [("plug-ins", "none")]
 
 

@@ -160,7 +160,9 @@ def _table(path: Path, wanted: Mapping[str, Input], missing: tuple[str, ...]) ->
         for served, one in wanted.items():
             cells = frame[keys[served]].fillna("").str.strip()
             gone = cells.isin(missing)
-            columns[one["name"]] = _numbers(cells, gone, path, keys[served]) if one["dtype"] == "float32" else cells.mask(gone, "").to_numpy(object)
+            columns[one["name"]] = (
+                _numbers(cells, gone, path, keys[served]) if one["dtype"] == "float32" else cells.mask(gone, "").to_numpy(object)
+            )
         rows += len(frame)
         yield Part(columns, [str(path)] * len(frame))
     if rows == 0:
@@ -201,7 +203,9 @@ def _frames(path: Path, separator: str) -> Iterator[pd.DataFrame]:
     except UnicodeDecodeError as error:
         raise ZooError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from None
     except pandas.errors.ParserError as error:
-        raise ZooError(f"{path} does not parse as CSV with {separator!r} between columns: {str(error).strip()}") from None
+        raise ZooError(
+            f"{path} does not parse as CSV with {separator!r} between columns: {str(error).strip().rpartition('C error: ')[2]}"
+        ) from None
 
 
 def _numbers(cells: pd.Series, gone: pd.Series, path: Path, name: str) -> np.ndarray:
@@ -212,7 +216,10 @@ def _numbers(cells: pd.Series, gone: pd.Series, path: Path, name: str) -> np.nda
     values = pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64)
     with np.errstate(over="ignore"):
         small = np.where(gone, np.nan, values).astype(np.float32)
-    for wrong, why in ((np.isnan(values) & ~gone.to_numpy(), "where a number is expected"), (np.isinf(small), "which is too large, or infinite")):
+    for wrong, why in (
+        (np.isnan(values) & ~gone.to_numpy(), "where a number is expected"),
+        (np.isinf(small), "which is too large, or infinite"),
+    ):
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             raise ZooError(f"{path}, row {cells.index[first]}: column '{name}' holds '{cells.iloc[first]:.40}', {why}")

@@ -148,7 +148,15 @@ def _target(data: Dataset) -> str:
             shares = np.bincount(codes, minlength=len(data.classes)) / len(codes)
             axes.bar(np.arange(len(shares)) + 0.27 * (index - 1), shares, 0.25, label=name, color=BAR, alpha=1 - 0.3 * index)
         else:
-            axes.hist(y, bins=np.histogram_bin_edges(data.raw.target, 20), density=True, histtype="step", label=name, color=BAR, alpha=1 - 0.3 * index)
+            axes.hist(
+                y,
+                bins=np.histogram_bin_edges(data.raw.target, 20),
+                density=True,
+                histtype="step",
+                label=name,
+                color=BAR,
+                alpha=1 - 0.3 * index,
+            )
     if data.classes:
         axes.set_xticks(range(len(data.classes)), data.classes, rotation=30 if max(map(len, data.classes)) > 4 else 0, ha="right")
         axes.set_ylabel("share of rows")

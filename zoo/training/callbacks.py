@@ -156,7 +156,8 @@ class Plateau(Monitor):
 
     def __init__(self, task: str, factor: float | None, patience: int | None) -> None:
         super().__init__("val.loss", task)
-        assert factor is not None and patience is not None
+        assert factor is not None
+        assert patience is not None
         self.factor, self.patience = factor, patience
         self.since = 0
         self.scale = 1.0
