@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +104,10 @@ class Opened:
     def reading(self) -> dict[str, Any]:
         return self.run.reading
 
+    @cached_property
+    def _traced(self) -> Any:
+        return tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True)
+
     def read(self, features: Any) -> dict[str, Any]:
         """From what the model takes to the answers."""
         return self.task.read(tf.cast(self.model(features, training=False), tf.float32), self.reading)
@@ -112,10 +115,9 @@ class Opened:
     def answer(self, inputs: Any, batch: int = 1024) -> dict[str, np.ndarray]:
         """The answers for raw values, in batches. Text comes as str."""
         _ = self.reading  # now: the tracer would wrap its error
-        call = tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True)
 
         def answers(columns: dict[str, np.ndarray]) -> dict[str, Any]:
-            return call({name: preprocess.as_tensor(values) for name, values in columns.items()})
+            return self._traced({name: preprocess.as_tensor(values) for name, values in columns.items()})
 
         return in_batches(answers, columns_of(served_inputs(self.spec), inputs), batch)
 
@@ -134,9 +136,3 @@ def served_inputs(spec: preprocess.Spec) -> dict[str, Input]:
     return {
         served: Input(name=source[served], dtype=dtype, shape=list(shape)) for served, (shape, dtype) in preprocess.inputs_of(spec).items()
     }
-
-
-def outputs_of(model: keras.Model, batches: Sequence[Any] | tf.data.Dataset) -> np.ndarray:
-    """The model's outputs for the batches of a split, float32 (n, outputs)."""
-    call = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
-    return np.concatenate([call(batch[0]).numpy().astype(np.float32) for batch in batches])

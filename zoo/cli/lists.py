@@ -127,7 +127,7 @@ def runs(
     if not found:
         return tables.nothing(f"runs in {root}", {"pattern": pattern, "state": state})
     pairs = zip(described, found, strict=True)
-    rows = [(one["experiment"], one["id"], one["state"], _told(one["test"]), _age(run), one["goal"] or "-") for one, run in pairs]
+    rows = [(one["experiment"], one["id"], one["state"], _told(one["test"]), _age(run), _reached(one)) for one, run in pairs]
     tables.show(("experiment", "ID", "state", "test", "age", "goal"), rows, drop=("goal", "state"))
     tables.hint(f"\n{tables.several(len(found), 'run')} in {root}      more: zoo show {found[0].id}")
     return Exit.DONE
@@ -194,13 +194,11 @@ def _described(run: Run) -> dict[str, Any]:
     }
     facts |= {"test": None, "goal": None, "goal_met": None}
     try:
+        goal = run.experiment.goal
+        facts["goal"] = str(goal) if goal else None
         if (run.path / "metrics.json").is_file():
-            name = HEADLINE[str(run.facts["task"])]
-            goal = run.experiment.goal
-            key = goal.metric.split(".")[1] if goal else name
-            facts["test"] = {key: run.metrics["test"].get(key)}
-            facts["goal_met"] = run.goal_met
-            facts["goal"] = f"{goal}: {'met' if run.goal_met else 'missed'}" if goal else None
+            key = goal.metric.split(".")[1] if goal else HEADLINE[str(run.facts["task"])]
+            facts |= {"test": {key: run.metrics["test"].get(key)}, "goal_met": run.goal_met}
     except (ZooError, KeyError) as error:
         facts["state"] = f"{facts['state']}, broken: {error}"
     return facts
@@ -215,6 +213,12 @@ def state_of(run: Run) -> str:
 
 def _told(test: dict[str, float | None] | None) -> str:
     return "-" if not test else ", ".join(f"{name} {value:.4g}" if value is not None else f"{name} -" for name, value in test.items())
+
+
+def _reached(described: dict[str, Any]) -> str:
+    """The goal, and whether it is met."""
+    met = {None: "", True: ": met", False: ": missed"}[described["goal_met"]]
+    return f"{described['goal']}{met}" if described["goal"] else "-"
 
 
 def _age(run: Run) -> str:

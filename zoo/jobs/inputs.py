@@ -87,6 +87,8 @@ def _check_image(path: Path, wanted: Mapping[str, Input]) -> None:
     try:
         with Image.open(path, formats=("PNG", "JPEG", "BMP", "GIF")) as image:
             width, height = image.size
+            if width * height <= PIXELS:
+                image.load()  # the header says nothing of a file that was cut off
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         raise ZooError(f"{path} is no image that can be decoded", "PNG, JPEG, BMP and GIF files are taken") from None
     if width * height > PIXELS:
@@ -118,7 +120,7 @@ def _columns_of_arrays(path: Path, wanted: Mapping[str, Input]) -> dict[str, np.
         loaded = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix == ".npy" else None)
         found = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except Exception as error:  # NumPy and zipfile raise many kinds for what is no array file
-        why = "it holds Python objects, which are never loaded" if "Object arrays" in str(error) else None
+        why = "it holds Python objects, which are never loaded" if "object" in str(error).lower() else None
         raise ZooError(f"{path} is no file of NumPy arrays that can be read", why) from None
     if any(values.ndim == 0 for values in found.values()):
         raise ZooError(f"{path} holds a single value, where an array of rows is expected")

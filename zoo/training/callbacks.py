@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import optimizers
-from zoo.assembly import outputs_of
 from zoo.config.metrics import METRICS, split_metric
 from zoo.data import Encoded
 from zoo.data.pipeline import batches
@@ -62,7 +61,7 @@ class MoreMetrics(keras.callbacks.Callback):
         assert logs is not None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         if self.batches is not None:
-            found = metrics_of(self.task, outputs_of(self.model, self.batches), self.y, self.task.baseline_reading())
+            found = metrics_of(self.task, self.model.predict(self.batches, verbose=0), self.y, self.task.baseline_reading())
             logs.update({f"val_{name}": found[name] if found[name] is not None else math.nan for name in self.names})
 
 

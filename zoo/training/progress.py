@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from zoo.training.callbacks import dotted
 
+WIDE = 104  # columns of a terminal that has room for the bar, too
 SHOWN = ("loss", "val_loss", "val_accuracy", "val_mae")
 
 
@@ -29,8 +30,11 @@ class ProgressLine(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         self.started = time.monotonic()
         if sys.stderr.isatty():
-            columns = (TextColumn("  epoch {task.fields[epoch]}"), BarColumn(24), TextColumn("{task.fields[facts]}"))
-            self.line = Progress(*columns, console=Console(stderr=True), transient=True)
+            console = Console(stderr=True)
+            self.wide = console.width >= WIDE
+            bar = [BarColumn(24)] if self.wide else []
+            columns = (TextColumn("  epoch {task.fields[epoch]}"), *bar, TextColumn("{task.fields[facts]}"))
+            self.line = Progress(*columns, console=console, transient=True)
             self.task = self.line.add_task("", total=self.epochs, completed=self.first, epoch=f"{self.first + 1}/{self.epochs}", facts="")
             self.line.start()
 
@@ -47,7 +51,8 @@ class ProgressLine(keras.callbacks.Callback):
             each = (time.monotonic() - self.started) / (epoch + 1 - self.first)
             facts = "  ".join(f"{dotted(key)} {value:.3f}" for key, value in (logs or {}).items() if key in SHOWN)
             left = each * (self.epochs - epoch - 1)
-            self.line.update(self.task, completed=epoch + 1, facts=f"{facts}   {each:.1f} s an epoch, {left:.0f} s left")
+            pace = f" {each:.1f} s an epoch," if self.wide else ""
+            self.line.update(self.task, completed=epoch + 1, facts=f"{facts}  {pace} {left:.0f} s left")
 
     def close(self) -> None:
         """Takes the line away, however training ended."""
