@@ -58,11 +58,11 @@ def test_every_extra_is_described():
 def test_a_broken_plug_in_is_told(monkeypatch):
     from importlib.metadata import EntryPoint
 
-    from zoo import registry
+    from zoo.registry import known
 
     points = [EntryPoint("lost_net", "no_such_package.nets", "zoo.models")]
-    monkeypatch.setattr(registry, "_broken", {})
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(known, "_broken", {})
+    monkeypatch.setattr(known, "entry_points", lambda group: points)
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     assert health.plugins() == [
         ("plug-in", "lost_net (no_such_package.nets) does not load: ModuleNotFoundError: No module named 'no_such_package'")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from zoo import registry
+from zoo.registry import known
 
 SMALL = {"image": (16, 16, 1), "vector": (30,)}  # what every model takes, and trains fast on
 
@@ -69,10 +70,10 @@ def small() -> Callable[..., dict[str, Any]]:
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A registry of the test's own: what it registers is forgotten afterwards."""
     registry.load_all()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
-    monkeypatch.setattr(registry, "_broken", {})
+    monkeypatch.setattr(known, "_registered", dict(known._registered))
+    monkeypatch.setattr(known, "_broken", {})
     yield
-    registry._catalogue.cache_clear()
+    registry.catalogue.cache_clear()
 
 
 @pytest.fixture

@@ -13,17 +13,18 @@ import tensorflow as tf
 
 from zoo import list_models, registry
 from zoo.jobs import catalogue
+from zoo.registry import known
 
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
     """The catalogue in a folder of its own, to be spoilt."""
     path = tmp_path / "catalogue.json"
-    path.write_bytes(registry.CATALOGUE.read_bytes())
-    monkeypatch.setattr(registry, "CATALOGUE", path)
-    registry._catalogue.cache_clear()
+    path.write_bytes(known.CATALOGUE.read_bytes())
+    monkeypatch.setattr(known, "CATALOGUE", path)
+    registry.catalogue.cache_clear()
     yield path
-    registry._catalogue.cache_clear()
+    registry.catalogue.cache_clear()
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_missing_and_a_surplus_model_are_stale(copied):
 
 def test_without_a_catalogue_all_are_stale(copied):
     copied.unlink()
-    registry._catalogue.cache_clear()
+    registry.catalogue.cache_clear()
     assert catalogue.stale() == sorted(registry.load_all())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zoo import ZooError, create_model, list_models, registry
-from zoo.registry import register_model
+from zoo.registry import known, register_model
 
 FACTS = {"modality": "vector", "tasks": ("regression",), "example": {"input_shape": (4,), "num_outputs": 1}}
 
@@ -105,7 +105,7 @@ def test_a_name_is_given_once(own_registry, builder):
 
 
 def test_a_name_of_the_zoo_is_taken_before_its_file_is_loaded(own_registry, builder):
-    del registry._registered["mlp"]
+    del known._registered["mlp"]
     with pytest.raises(ZooError, match="'mlp' comes with keras-zoo already"):
         register_model("mlp", **FACTS)(builder)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo import registry
-from zoo.registry import Entry
+from zoo.registry import Entry, known
 
 if TYPE_CHECKING:
     import keras
@@ -39,8 +39,8 @@ def write_catalogue(force: bool = False) -> list[str]:
             entry = kept[name]
         entries.append(entry)
     lines = ",\n".join(json.dumps(one.as_json(), ensure_ascii=False) for one in entries)
-    _write(registry.CATALOGUE, f'{{"format": 1, "models": [\n{lines}\n]}}\n')
-    registry._catalogue.cache_clear()
+    _write(known.CATALOGUE, f'{{"format": 1, "models": [\n{lines}\n]}}\n')
+    registry.catalogue.cache_clear()
     return renewed
 
 
@@ -65,9 +65,8 @@ def _own() -> dict[str, Entry]:
 
 
 def _written() -> dict[str, Entry]:
-    if not registry.CATALOGUE.exists():
-        return {}
-    return {one["name"]: registry.entry_from_json(one) for one in json.loads(registry.CATALOGUE.read_text("utf-8"))["models"]}
+    registry.catalogue.cache_clear()
+    return dict(registry.catalogue())
 
 
 def _same(written: Entry | None, now: Entry) -> bool:

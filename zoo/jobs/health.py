@@ -90,7 +90,8 @@ def plugins() -> Facts:
     told = [
         (
             "plug-in",
-            f"{point.name} ({point.value})" + (f" does not load: {registry._broken[point.name]}" if point.name in registry._broken else ""),
+            f"{point.name} ({point.value})"
+            + (f" does not load: {registry.broken()[point.name]}" if point.name in registry.broken() else ""),
         )
         for point in points
     ]

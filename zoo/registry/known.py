@@ -17,20 +17,18 @@ from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
-from zoo.errors import ZooError, did_you_mean, nearest
-
-if TYPE_CHECKING:
-    import keras
+from zoo.errors import ZooError, did_you_mean
 
 log = logging.getLogger("zoo")
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 Check = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
-CATALOGUE = Path(__file__).with_name("catalogue.json")
-MODELS = Path(__file__).with_name("models")
+PACKAGE = Path(__file__).parents[1]
+CATALOGUE = PACKAGE / "catalogue.json"
+MODELS = PACKAGE / "models"
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def _add(name: str, builder: Callable[..., Any], family: dict[str, Any], fixed: 
     if before and (before.builder.__module__, before.builder.__qualname__) != (builder.__module__, builder.__qualname__):
         raise ZooError(f"a model named '{name}' is registered already, by {before.entry.module}", "give yours another name")
     ours = builder.__module__.startswith("zoo.models.")  # which may move a name to another file; the catalogue follows
-    if not before and not ours and name in _catalogue():
+    if not before and not ours and name in catalogue():
         raise ZooError(f"a model named '{name}' comes with keras-zoo already", "give yours another name")
     _registered[name] = Registered(entry, builder, family.get("check"), fixed)
 
@@ -153,11 +151,11 @@ def signature(builder: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, A
 
 
 @cache
-def _catalogue() -> dict[str, Entry]:
+def catalogue() -> dict[str, Entry]:
+    """The measured entries, by name; read once (`catalogue.cache_clear()` after it was renewed)."""
     if not CATALOGUE.exists():
         return {}
-    entries = json.loads(CATALOGUE.read_text("utf-8"))["models"]
-    return {one["name"]: entry_from_json(one) for one in entries}
+    return {one["name"]: entry_from_json(one) for one in json.loads(CATALOGUE.read_text("utf-8"))["models"]}
 
 
 def entry_from_json(data: Mapping[str, Any]) -> Entry:
@@ -195,17 +193,22 @@ def _load_plugins() -> None:
             log.warning("note: the plug-in '%s' (%s) does not load: %s", point.name, point.value, _broken[point.name])
 
 
+def broken() -> dict[str, str]:
+    """The plug-ins that were met and do not load, with their reasons."""
+    return dict(_broken)
+
+
 def entries() -> dict[str, Entry]:
     """Every model that can be named, by name, without loading Keras where nobody plugged anything in."""
     if entry_points(group="zoo.models"):
         _load_plugins()
-    own = {name: one.entry for name, one in _registered.items() if name not in _catalogue()}
-    return dict(sorted({**_catalogue(), **own}.items()))
+    own = {name: one.entry for name, one in _registered.items() if name not in catalogue()}
+    return dict(sorted({**catalogue(), **own}.items()))
 
 
 def entry(name: str) -> Entry:
     """What is known of the model `name`. Raises ZooError with the nearest names where there is none."""
-    found = _catalogue().get(name)
+    found = catalogue().get(name)
     if found is None and name not in _registered:
         _load_plugins()
         _load_changed()
@@ -219,7 +222,7 @@ def entry(name: str) -> Entry:
 
 def _load_changed() -> None:
     """Imports model files that the catalogue has not seen as they are now: a new file works before it is measured."""
-    seen = {one.source_sha256 for one in _catalogue().values()}
+    seen = {one.source_sha256 for one in catalogue().values()}
     for module in modules():
         if source_sha256(module) not in seen:
             importlib.import_module(module)
@@ -260,78 +263,3 @@ def check_hparams(name: str, hparams: Mapping[str, Any]) -> None:
     for key in hparams:
         if key not in known:
             raise ZooError(f"model '{name}' has no hparam '{key}'", did_you_mean(key, known))
-
-
-def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hparams: Any) -> keras.Model:
-    """Builds a registered model.
-
-    Args:
-        name: a registered name; `list_models()` gives them.
-        weights: a file of weights (`.weights.h5` or `.keras`) to load into it.
-        **facts_and_hparams: the facts that the builder's signature names (`input_shape`, `num_outputs`, or
-            `num_classes`, which asks for one output where it is 2), and any of its hparams.
-
-    Returns:
-        A plain, uncompiled keras.Model: float32 logits or values out.
-
-    Raises:
-        ZooError: unknown name, missing fact, unknown or unfit hparam.
-    """
-    one = registered(name)
-    given = dict(facts_and_hparams)
-    if "num_classes" in given and "num_outputs" in one.entry.facts:
-        given.setdefault("num_outputs", outputs_for(given.pop("num_classes")))
-    facts = {key: given.pop(key) for key in one.entry.facts if key in given}
-    missing = [key for key in one.entry.facts if key not in facts]
-    if missing:
-        raise ZooError(f"model '{name}' needs {', '.join(missing)}", f"example: {_call(name, one.entry.example)}")
-    for key in given:
-        if key not in one.entry.hparams:
-            hint = nearest(key, [*one.entry.hparams, *one.entry.facts])
-            raise ZooError(f"model '{name}' has no hparam '{key}'", did_you_mean(key, hint or one.entry.hparams))
-    facts, hparams = _typed(name, one.builder, facts), _typed(name, one.builder, {**one.entry.hparams, **given})
-    if one.check:
-        one.check(facts, hparams)
-    try:
-        model = one.builder(**facts, **hparams)
-    except (ValueError, TypeError) as error:
-        raise ZooError(f"model '{name}' cannot be built with {facts}", str(error).splitlines()[0]) from error
-    if weights is not None:
-        _load_weights(model, Path(weights))
-    return model
-
-
-def outputs_for(num_classes: int) -> int:
-    """Two classes are one logit; more classes one logit each."""
-    if not isinstance(num_classes, int) or num_classes < 2:
-        raise ZooError(f"num_classes must be a whole number of at least 2, not {num_classes!r}")
-    return 1 if num_classes == 2 else num_classes
-
-
-def _call(name: str, example: Mapping[str, Any]) -> str:
-    return f"create_model('{name}', " + ", ".join(f"{key}={value!r}" for key, value in example.items()) + ")"
-
-
-def _typed(name: str, builder: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as the builder's annotations want them; what is not annotated passes as it is."""
-    from pydantic import TypeAdapter, ValidationError
-
-    hints = get_type_hints(builder, include_extras=True)
-    result = {}
-    for key, value in values.items():
-        try:
-            result[key] = TypeAdapter(hints[key]).validate_python(value) if key in hints else value
-        except ValidationError as error:
-            said = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ZooError(f"model '{name}': {key} = {value!r}: {said[0].lower() + said[1:]}") from None
-    return result
-
-
-def _load_weights(model: keras.Model, path: Path) -> None:
-    if not path.is_file():
-        raise ZooError(f"no weights file {path}")
-    try:
-        model.load_weights(path)
-    except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
-        lines = [line for line in str(error).splitlines() if line.strip()]  # the first names the layer, the second says why
-        raise ZooError(f"{path} does not fit the model '{model.name}'", *lines[:2]) from error

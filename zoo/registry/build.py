@@ -1,0 +1,88 @@
+"""A name and facts of the data become a keras.Model: everything is checked here, so that builders validate nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from zoo.errors import ZooError, did_you_mean, nearest
+from zoo.registry.known import registered
+
+if TYPE_CHECKING:
+    import keras
+
+
+def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hparams: Any) -> keras.Model:
+    """Builds a registered model.
+
+    Args:
+        name: a registered name; `list_models()` gives them.
+        weights: a file of weights (`.weights.h5` or `.keras`) to load into it.
+        **facts_and_hparams: the facts that the builder's signature names (`input_shape`, `num_outputs`, or
+            `num_classes`, which asks for one output where it is 2), and any of its hparams.
+
+    Returns:
+        A plain, uncompiled keras.Model: float32 logits or values out.
+
+    Raises:
+        ZooError: unknown name, missing fact, unknown or unfit hparam.
+    """
+    one = registered(name)
+    given = dict(facts_and_hparams)
+    if "num_classes" in given and "num_outputs" in one.entry.facts:
+        given.setdefault("num_outputs", outputs_for(given.pop("num_classes")))
+    facts = {key: given.pop(key) for key in one.entry.facts if key in given}
+    missing = [key for key in one.entry.facts if key not in facts]
+    if missing:
+        raise ZooError(f"model '{name}' needs {', '.join(missing)}", f"example: {_call(name, one.entry.example)}")
+    for key in given:
+        if key not in one.entry.hparams:
+            hint = nearest(key, [*one.entry.hparams, *one.entry.facts])
+            raise ZooError(f"model '{name}' has no hparam '{key}'", did_you_mean(key, hint or one.entry.hparams))
+    facts, hparams = _typed(name, one.builder, facts), _typed(name, one.builder, {**one.entry.hparams, **given})
+    if one.check:
+        one.check(facts, hparams)
+    try:
+        model = one.builder(**facts, **hparams)
+    except (ValueError, TypeError) as error:
+        raise ZooError(f"model '{name}' cannot be built with {facts}", str(error).splitlines()[0]) from error
+    if weights is not None:
+        _load_weights(model, Path(weights))
+    return model
+
+
+def outputs_for(num_classes: int) -> int:
+    """Two classes are one logit; more classes one logit each."""
+    if not isinstance(num_classes, int) or num_classes < 2:
+        raise ZooError(f"num_classes must be a whole number of at least 2, not {num_classes!r}")
+    return 1 if num_classes == 2 else num_classes
+
+
+def _call(name: str, example: Mapping[str, Any]) -> str:
+    return f"create_model('{name}', " + ", ".join(f"{key}={value!r}" for key, value in example.items()) + ")"
+
+
+def _typed(name: str, builder: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the builder's annotations want them; what is not annotated passes as it is."""
+    from pydantic import TypeAdapter, ValidationError
+
+    hints = get_type_hints(builder, include_extras=True)
+    result = {}
+    for key, value in values.items():
+        try:
+            result[key] = TypeAdapter(hints[key]).validate_python(value) if key in hints else value
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ZooError(f"model '{name}': {key} = {value!r}: {said[0].lower() + said[1:]}") from None
+    return result
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    if not path.is_file():
+        raise ZooError(f"no weights file {path}")
+    try:
+        model.load_weights(path)
+    except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
+        lines = [line for line in str(error).splitlines() if line.strip()]  # the first names the layer, the second says why
+        raise ZooError(f"{path} does not fit the model '{model.name}'", *lines[:2]) from error

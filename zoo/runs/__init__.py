@@ -1,0 +1,39 @@
+"""Runs: the folder that training one experiment leaves, and the writes that a kill cannot halve."""
+
+from zoo.runs.files import (
+    FORMAT,
+    alive,
+    finite,
+    fsync_folder,
+    held,
+    home,
+    locked,
+    make_folder,
+    read_json,
+    reason,
+    write_atomically,
+    write_json,
+    write_text,
+)
+from zoo.runs.folder import UNFINISHED, Run, all_runs, create, find
+
+__all__ = [
+    "FORMAT",
+    "UNFINISHED",
+    "Run",
+    "alive",
+    "all_runs",
+    "create",
+    "find",
+    "finite",
+    "fsync_folder",
+    "held",
+    "home",
+    "locked",
+    "make_folder",
+    "read_json",
+    "reason",
+    "write_atomically",
+    "write_json",
+    "write_text",
+]
