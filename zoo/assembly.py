@@ -106,7 +106,7 @@ class Opened:
 
     @cached_property
     def _traced(self) -> Any:
-        return tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True)
+        return tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True, autograph=False)
 
     def read(self, features: Any) -> dict[str, Any]:
         """From what the model takes to the answers."""

@@ -166,7 +166,7 @@ def encode(model: keras.Model, features: dict[str, np.ndarray], names: dict[str,
 
     renamed = {served: features[name] for name, served in names.items()}
     size = len(next(iter(renamed.values())))
-    run = tf.function(model, reduce_retracing=True)
+    run = tf.function(model, reduce_retracing=True, autograph=False)
     pieces = []
     for start in range(0, size, batch):
         part = {name: as_tensor(values[start : start + batch]) for name, values in renamed.items()}

@@ -68,7 +68,7 @@ def _files(pixels: np.ndarray) -> np.ndarray:
 
 
 def _answers_to_pixels(opened: Opened, pixels: np.ndarray) -> Arrays:
-    call = tf.function(lambda image: opened.read(after_pixels(opened)(image)))
+    call = tf.function(lambda image: opened.read(after_pixels(opened)(image)), autograph=False)
     return in_batches(lambda part: call(tf.constant(part["image"])), {"image": pixels}, len(pixels))
 
 

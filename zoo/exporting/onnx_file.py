@@ -27,7 +27,7 @@ def write(opened: Opened, folder: Path) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)  # it tells of each optimiser's pass
     signature = [tf.TensorSpec((None, *opened.model.input_shape[1:]), tf.float32, name="features")]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def numbers(features: Any) -> dict[str, Any]:
         return opened.task.numbers(tf.cast(opened.model(features, training=False), tf.float32), opened.reading)
 

@@ -37,7 +37,7 @@ def signatures(opened: Opened) -> dict[str, Any]:
     wanted = served_inputs(opened.spec)
     specs = {name: tf.TensorSpec((None, *one["shape"]), one["dtype"], name=name) for name, one in wanted.items()}
 
-    @tf.function
+    @tf.function(autograph=False)
     def serving_default(**columns: Any) -> dict[str, Any]:
         checked = {name: tf.ensure_shape(value, specs[name].shape) for name, value in columns.items()}
         return opened.read(opened.graph(checked))
@@ -46,7 +46,7 @@ def signatures(opened: Opened) -> dict[str, Any]:
     if opened.spec["kind"] != "image":
         return traced
 
-    @tf.function
+    @tf.function(autograph=False)
     def serving_bytes(**files: Any) -> dict[str, Any]:
         return opened.read(after_pixels(opened)(pixels_of(tf.ensure_shape(files["bytes"], (None,)), opened.spec["shape"])))
 

@@ -122,7 +122,7 @@ def _answering(opened: Opened) -> Callable[[Any], Answers]:
     from zoo.bundles import in_batches
     from zoo.exporting.saved_model import after_pixels, pixels_of
 
-    read_files = tf.function(lambda files: opened.read(after_pixels(opened)(pixels_of(files, opened.spec["shape"]))))
+    read_files = tf.function(lambda files: opened.read(after_pixels(opened)(pixels_of(files, opened.spec["shape"]))), autograph=False)
 
     def answer(values: Any) -> Answers:
         if not (isinstance(values, list) and values and isinstance(values[0], bytes)):
