@@ -1,0 +1,30 @@
+"""docs/experiment.md names every key and every metric, and its example is one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from zoo.config import METRICS, Experiment, load_experiment, yamls
+from zoo.config.explain import dotted_keys
+
+PAGE = (Path(__file__).parents[2] / "docs" / "experiment.md").read_text("utf-8")
+KEYS = [key for key in dotted_keys(Experiment) if not key.startswith("dataset.") and not key.endswith(".name")]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_is_told(key):
+    assert re.search(rf"\b{key.rpartition('.')[2]}\b", PAGE), key
+
+
+def test_every_metric_is_told():
+    for metrics in METRICS.values():
+        for name in metrics:
+            assert f"`{name}`" in PAGE, name
+
+
+def test_the_example_is_an_experiment():
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert load_experiment(yamls.parse(text, "docs/experiment.md").value).goal is not None
