@@ -21,6 +21,7 @@ from zoo.errors import ZooError
 from zoo.runs import Run
 
 STEPS_PER_EXECUTION = 16  # the fastest that was measured on a CPU; more changes nothing
+_deterministic = False
 
 
 @dataclass
@@ -48,10 +49,23 @@ def set_up(train: Train) -> dict[str, Any]:
                 ) from None
     keras.mixed_precision.set_global_policy(train.precision)
     keras.utils.set_random_seed(train.seed)
-    if train.deterministic:
+    _set_determinism(train.deterministic)
+    return {"threads": tf.config.threading.get_intra_op_parallelism_threads() or cores()}
+
+
+def cores() -> int:
+    """The processors that this process may use: what TensorFlow takes where nobody sets its threads."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _set_determinism(wanted: bool) -> None:
+    """TensorFlow can switch its determinism on, never off; it changes the numbers, so a run must not have it by accident."""
+    global _deterministic
+    if _deterministic and not wanted:
+        raise ZooError("train.deterministic: false cannot be had: an earlier run of this process switched it on", "start a new process")
+    if wanted:
         tf.config.experimental.enable_op_determinism()
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-    return {"threads": threads}
+        _deterministic = True
 
 
 def assemble(experiment: Experiment) -> Assembled:
@@ -66,7 +80,7 @@ def assemble(experiment: Experiment) -> Assembled:
     assert experiment.task is not None
     task = tasks.make(experiment.task.name, data.spec["target"])
     keras.utils.set_random_seed(train.seed)  # the weights do not depend on what was drawn before
-    facts = {key: value for key, value in {"input_shape": data.input_shape, **task.facts()}.items() if key in entry.facts}
+    facts = {key: value for key, value in {**data.facts, **task.facts()}.items() if key in entry.facts}
     model = registry.create_model(entry.name, weights=experiment.model.weights, **facts, **experiment.model.hparams)
     steps = -(-len(data.rows["train"]) // train.batch_size)
     model.compile(
@@ -77,6 +91,29 @@ def assemble(experiment: Experiment) -> Assembled:
         jit_compile=False,  # on a CPU it halves the speed of convolutions and recurrences
     )
     return Assembled(experiment, data, task, model)
+
+
+def data_of(run: Run) -> Dataset:
+    """A run's data, read and split again. Raises ZooError where it is not what the run was trained on."""
+    data = prepare(run.card, run.data["preprocess"]["modality"], batch_size=run.experiment.train.batch_size, seed=run.experiment.train.seed)
+    check_data(run, data)
+    return data
+
+
+def check_data(run: Run, data: Dataset) -> None:
+    """Raises ZooError, with the file that changed, unless values, splits and fitted statistics are the run's."""
+    now, then = data.record(), run.data
+    cannot, again = f"{run.path} cannot be used with this data", f"put the old data back, or train anew: zoo run {run.name}"
+    if now["fingerprint"] != then["fingerprint"]:
+        for name, digest in now["files"].items():
+            if then["files"].get(name) != digest:
+                what, before, after = f"the file {name}", then["files"].get(name), digest
+                break
+        else:
+            what, before, after = f"the dataset '{data.card.name}'", then["fingerprint"], now["fingerprint"]
+        raise ZooError(f"{cannot}: {what} changed since it was trained", f"sha256 now {after}", f"was {before}", again)
+    if now["parts"] != then["parts"] or now["preprocess_sha256"] != then["preprocess_sha256"]:
+        raise ZooError(f"{cannot}: it is split or fitted otherwise now", again)
 
 
 def load_keras(path: Path) -> keras.Model:

@@ -129,7 +129,7 @@ def test_a_path_of_ones_own_is_relative_to_the_card(tmp_path, monkeypatch):
 
 def test_the_fingerprint_is_of_the_values(csv_card):
     prints = [
-        read(csv_card(text)).fingerprint()
+        read(csv_card(text)).fingerprint
         for text in (
             "a,b,y\n1,x,p\n2,y,q\n",
             "y,b,a\np, x,1.0\nq,y,2\n",  # the same values

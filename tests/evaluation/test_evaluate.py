@@ -16,7 +16,7 @@ import pytest
 from zoo import runs
 from zoo.assembly import assemble
 from zoo.errors import ZooError
-from zoo.evaluation import evaluate, judge, predictions
+from zoo.evaluation import evaluate, predictions
 from zoo.runs import Run
 
 WRITTEN = ("reading.json", "predictions.parquet", "baseline.json", "report.html", "metrics.json")
@@ -107,7 +107,7 @@ def test_killed_in_the_middle_it_starts_afresh_and_sweeps_up(values, copy):
 def test_the_sweep_leaves_what_a_living_process_writes(tmp_path):
     for name in (f".{os.getpid()}-mine", ".4999999-orphan"):
         (tmp_path / name).touch()
-    judge._sweep(tmp_path)
+    runs.sweep(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f".{os.getpid()}-mine"]
 
 
@@ -213,10 +213,10 @@ data.graph.save(run.path / "preprocess.keras")
 model.save(run.path / "model.keras")
 (run.path / "history.csv").write_text("epoch,loss,val.loss,accuracy,val.accuracy\\n1,1,1,0,0\\n")
 run.mark("finished")
-assembled = SimpleNamespace(data=data)
+run.dataset = data
 Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
 before = peak()
-evaluate(run, assembled)
+evaluate(run)
 print("grew", peak() - before, "of", data.raw.features["image"].nbytes / 2**20)
 """
 

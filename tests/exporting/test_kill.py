@@ -37,13 +37,14 @@ PLACE = """
 import os, random, shutil, signal, sys, time
 from pathlib import Path
 from zoo.bundles import versions
-from zoo.exporting.placing import place, sweep
-from zoo.runs import locked
+from zoo.exporting.placing import place, sweep_formats
+from zoo.runs import locked, sweep
 source, folder = Path(sys.argv[1]), Path(sys.argv[2])
 
 def export():
     with locked(folder, "the bundle"):
         sweep(folder)
+        sweep_formats(folder)
         number = max(versions(folder), default=0) + 1
         building = folder / f".new-{os.getpid()}-{number}"
         shutil.copytree(source, building / str(number))
@@ -72,7 +73,7 @@ print(left[".new"], left[".formats"])
 HOLD = """
 import sys, time
 from pathlib import Path
-from zoo.runs import locked
+from zoo.runs import locked, sweep
 with locked(Path(sys.argv[1]), "the bundle"):
     print("ready", flush=True)
     time.sleep(60)

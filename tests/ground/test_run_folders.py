@@ -142,9 +142,9 @@ def test_a_folder_that_is_no_run_is_told(tmp_path):
 
 
 def test_a_state_that_is_needed(make):
-    make("finished").needs("finished", "diverged")
+    make("finished").needs_finished()
     with pytest.raises(ZooError, match="is not finished") as caught:
-        make("interrupted").needs("finished")
+        make("interrupted").needs_finished()
     assert "--resume" in str(caught.value)
 
 

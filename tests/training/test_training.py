@@ -271,11 +271,10 @@ def test_mixed_precision_trains_and_leaves_float32_behind(tmp_path):
 CHILD = """
 import sys, logging
 from pathlib import Path
-from zoo.config import load_experiment
+import zoo
 from zoo.errors import ZooError
-from zoo.training import train
 try:
-    train(load_experiment({experiment!r}, {{"train.epochs": int(sys.argv[2]), "train.early_stopping": None}}), runs=Path(sys.argv[1]))
+    zoo.train({experiment!r}, {{"train.epochs": int(sys.argv[2]), "train.early_stopping": None}}, runs=Path(sys.argv[1]))
 except ZooError as error:
     print(error)
     sys.exit(error.exit_code)

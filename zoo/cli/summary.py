@@ -47,8 +47,8 @@ def goal_of(run: Run) -> dict[str, Any] | None:
     goal = run.experiment.goal
     if goal is None:
         return None
-    split, metric = goal.metric.split(".")
-    return {**goal.model_dump(exclude_none=True), "value": run.metrics[split].get(metric), "met": run.goal_met}
+    value, met = goal.reached(run.metrics)
+    return {**goal.model_dump(exclude_none=True), "value": value, "met": met}
 
 
 def run_facts(run: Run) -> Facts:

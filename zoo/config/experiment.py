@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 )
 
 from zoo.config.card import Card, Fraction, Named, Part
+from zoo.config.metrics import split_metric
 
 # What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -180,7 +182,13 @@ class Goal(Part):
         return self
 
     def met(self, value: float) -> bool:
-        return value >= self.at_least if self.at_least is not None else value <= self.at_most  # type: ignore[operator]
+        return value >= self.at_least if self.at_least is not None else self.at_most is not None and value <= self.at_most
+
+    def reached(self, metrics: Mapping[str, Any]) -> tuple[float | None, bool]:
+        """The goal's value in `metrics.json`, and whether it is met; a metric that could not be computed meets nothing."""
+        split, metric = split_metric(self.metric)
+        value = metrics[split].get(metric)
+        return value, value is not None and self.met(value)
 
     def __str__(self) -> str:
         sign, bound = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most)

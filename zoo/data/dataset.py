@@ -84,7 +84,12 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example as the model takes it."""
-        return tuple(self.encoded["train"].x.shape[1:])
+        return tuple(self.graph.output_shape[1:])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a model's builder may ask of the data, by name."""
+        return {"input_shape": self.input_shape}
 
     def describe(self) -> str:
         """One line, as `1,797 images 8x8 in 10 classes (1,257 / 270 / 270)`."""
@@ -100,7 +105,7 @@ class Dataset:
         """What `data.json` holds: fingerprint, files, split manifest, fitted statistics."""
         return {
             "dataset": self.card.name,
-            "fingerprint": self.raw.fingerprint(),
+            "fingerprint": self.raw.fingerprint,
             "files": self.raw.files,
             **splits.manifest(self.card, self.raw, self.rows),
             "preprocess": self.spec,

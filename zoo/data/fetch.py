@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo.config.card import File
 from zoo.errors import ZooError
-from zoo.runs import alive, make_folder, write_atomically
+from zoo.runs import make_folder, sweep, write_atomically
 
 TIMEOUT = 10  # seconds without a byte
 
@@ -51,7 +51,7 @@ def locate(file: File, folder: Path) -> Path:
     if not file.url:
         raise ZooError(f"no file {file.name}", *_by_hand(file))
     make_folder(cached.parent)
-    _sweep(cached)
+    sweep(cached.parent)
     write_atomically(cached, lambda temporary: _download(file, temporary))
     return cached
 
@@ -74,13 +74,6 @@ def _is(path: Path, file: File) -> bool:
         return sha256_of(path) == file.sha256
     except OSError:  # a link that leads nowhere, or a file of somebody else
         return False
-
-
-def _sweep(target: Path) -> None:
-    """Removes what killed processes left of a download."""
-    for orphan in target.parent.glob(f".*-{target.name}"):
-        if not alive(orphan.name[1:].partition("-")[0]):
-            orphan.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

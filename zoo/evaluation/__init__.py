@@ -5,15 +5,10 @@ Importing it loads neither TensorFlow nor Keras.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from zoo.runs import Run
 
-if TYPE_CHECKING:
-    from zoo.assembly import Assembled
 
-
-def evaluate(run: Run, assembled: Assembled | None = None) -> Run:
+def evaluate(run: Run) -> Run:
     """Measures a finished run's best weights on val and test, beside a baseline that looks at no input.
 
     Writes into the run folder `reading.json` (fitted on val), `predictions.parquet`, `baseline.json` (what monitoring
@@ -22,7 +17,6 @@ def evaluate(run: Run, assembled: Assembled | None = None) -> Run:
 
     Args:
         run: a finished run.
-        assembled: what it was trained with, where that is at hand; else its data is read again.
 
     Returns:
         The run; `run.metrics` are the metrics.
@@ -33,7 +27,7 @@ def evaluate(run: Run, assembled: Assembled | None = None) -> Run:
     """
     from zoo.evaluation.judge import judge
 
-    return judge(run, assembled)
+    return judge(run)
 
 
 __all__ = ["evaluate"]

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.assembly import Assembled, open_run
-from zoo.data import Dataset, prepare, preprocess
+from zoo.assembly import open_run
+from zoo.data import Dataset, preprocess
 from zoo.data.sources import Raw
 from zoo.errors import ZooError
 from zoo.evaluation import distributions, figures, predictions, report
 from zoo.evaluation.metrics import baseline_metrics, metrics_of
 from zoo.evaluation.parts import Judged, Part
-from zoo.runs import Run, alive, locked, make_folder, write_atomically, write_json, write_text
+from zoo.runs import Run, locked, make_folder, sweep, write_atomically, write_json, write_text
 from zoo.tasks import Regression, Task
 
 Forward = Callable[[Raw, np.ndarray], np.ndarray]
 
 
-def judge(run: Run, assembled: Assembled | None = None) -> Run:
+def judge(run: Run) -> Run:
     """`zoo.evaluation.evaluate`."""
-    run.needs("finished")
+    run.needs_finished()
     with locked(run.path, "the run"):
-        _sweep(run.path)
-        opened = open_run(run)
-        data = assembled.data if assembled else _same_data(run)
+        sweep(run.path, run.path / "checkpoints", run.path / "figures")
+        opened, data = open_run(run), run.dataset
         forward = predictions.forward(opened)
         outputs = {name: _outputs(run, data, forward, name) for name in ("val", "test")}
         reading = opened.task.fit_reading(outputs["val"], _target(opened.task, data, "val"))
@@ -49,24 +47,6 @@ def _write(judged: Judged) -> None:
     write_text(folder / "report.html", report.render(judged, drawn))
     metrics = {part.name: part.metrics for part in parts}
     write_json(folder / "metrics.json", {**metrics, "baseline": {part.name: part.baseline for part in parts}})
-
-
-def _same_data(run: Run) -> Dataset:
-    """The run's data, read again. Raises ZooError where it is not what the run was trained on."""
-    data = prepare(run.card, run.data["preprocess"]["modality"])
-    now = data.record()
-    changed = [name for name, digest in now["files"].items() if run.data["files"].get(name) != digest]
-    if now["fingerprint"] != run.data["fingerprint"]:
-        what = f"the file {changed[0]}" if changed else f"the dataset '{data.card.name}'"
-        raise ZooError(
-            f"{run.path} cannot be evaluated: {what} changed since it was trained",
-            f"sha256 now {now['files'][changed[0]]}" if changed else f"fingerprint now {now['fingerprint']}",
-            f"was {run.data['files'].get(changed[0])}" if changed else f"was {run.data['fingerprint']}",
-            f"put the old data back, or train anew: zoo run {run.name}",
-        )
-    if now["parts"] != run.data["parts"]:
-        raise ZooError(f"{run.path} cannot be evaluated: its split is drawn otherwise now", f"train anew: zoo run {run.name}")
-    return data
 
 
 def _outputs(run: Run, data: Dataset, forward: Forward, name: str) -> np.ndarray:
@@ -99,10 +79,3 @@ def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs
         metrics=metrics_of(task, outputs, y, reading),
         baseline=baseline_metrics(task, _target(task, data, "train"), y),
     )
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what killed processes left half written."""
-    for orphan in [*folder.glob(".[0-9]*-*"), *folder.glob("figures/.[0-9]*-*")]:
-        if not alive(orphan.name[1:].split("-")[0]):
-            orphan.unlink()

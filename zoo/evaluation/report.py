@@ -99,9 +99,8 @@ def _goal(judged: Judged) -> dict[str, Any] | None:
     goal = judged.run.experiment.goal
     if goal is None:
         return None
-    split, metric = split_metric(goal.metric)
-    value = {"val": judged.val, "test": judged.test}[split].metrics[metric]
-    return {"text": str(goal), "value": value, "met": value is not None and goal.met(value)}
+    value, met = goal.reached({"val": judged.val.metrics, "test": judged.test.metrics})
+    return {"text": str(goal), "value": value, "met": met}
 
 
 def _headline(judged: Judged) -> list[dict[str, Any]]:

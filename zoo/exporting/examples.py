@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from zoo.assembly import Opened, served_inputs
 from zoo.bundles import in_batches
-from zoo.data import prepare, preprocess
-from zoo.errors import ZooError
+from zoo.data import preprocess
 from zoo.exporting.golden import Arrays, Golden
 from zoo.exporting.saved_model import after_pixels
 from zoo.runs import Run
@@ -32,13 +31,7 @@ def golden(run: Run, opened: Opened) -> Golden:
 
 def draw(run: Run, spec: preprocess.Spec) -> Arrays:
     """Raw examples of the test split, spread over it, by served name. Raises ZooError where the data is not the run's."""
-    assert run.experiment.model
-    data = prepare(run.card, spec["modality"])
-    if data.raw.fingerprint() != run.data["fingerprint"]:
-        changed = [name for name, digest in data.raw.files.items() if run.data["files"].get(name) != digest]
-        raise ZooError(
-            f"the data of {run.path} changed since it was trained{': ' + ', '.join(changed) if changed else ''}", "train it again"
-        )
+    data = run.dataset
     features = data.raw.take(data.rows["test"])
     rows = _choose(features)
     served = preprocess.served_names(spec)

@@ -37,10 +37,8 @@ def place(building: Path, folder: Path, number: int) -> None:
     fsync_folder(folder)
 
 
-def sweep(folder: Path) -> None:
-    """Removes what killed exports left. The caller holds the folder's lock, so nobody is at work on it."""
-    for orphan in folder.glob(".new-*"):
-        shutil.rmtree(orphan)
+def sweep_formats(folder: Path) -> None:
+    """Removes formats without their version, which an export killed between the two renames left. The caller holds the lock."""
     for formats in folder.glob("*.formats"):
         if formats.stem.isdecimal() and not (folder / formats.stem).is_dir():
             shutil.rmtree(formats)

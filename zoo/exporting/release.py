@@ -21,8 +21,8 @@ from zoo.assembly import Opened, open_run, served_inputs
 from zoo.bundles import GOLDEN, MANIFEST, WARMUP, Bundle, versions
 from zoo.errors import ProofError, ZooError, did_you_mean
 from zoo.exporting import deploy, examples, onnx_file, saved_model, warmup
-from zoo.exporting.placing import files_of, fsync_tree, place, sweep
-from zoo.runs import Run, locked, make_folder, write_json
+from zoo.exporting.placing import files_of, fsync_tree, place, sweep_formats
+from zoo.runs import Run, locked, make_folder, sweep, write_json
 
 log = logging.getLogger("zoo")
 
@@ -33,9 +33,7 @@ PROOF_SECONDS = 1800  # a proof takes seconds; one that hangs must not hang the 
 
 def release(run: Run, bundles: Path, formats: Sequence[str] | None) -> Bundle:
     """See `zoo.exporting.export`."""
-    run.needs("finished")
-    if not (run.path / "reading.json").is_file():
-        raise ZooError(f"{run.path} is not evaluated yet", f"evaluate it first: zoo evaluate {run.path}")
+    run.needs_evaluated()
     wanted = _formats(run, formats)
     opened = open_run(run)
     _ = opened.reading  # now: the tracer would wrap its error
@@ -43,6 +41,7 @@ def release(run: Run, bundles: Path, formats: Sequence[str] | None) -> Bundle:
     make_folder(folder)
     with locked(folder, "the bundle"):
         sweep(folder)
+        sweep_formats(folder)
         number = max(versions(folder), default=0) + 1
         building = folder / f".new-{os.getpid()}-{number}"
         try:

@@ -106,9 +106,7 @@ def open_model(trained: Run | Bundle) -> Model:
     if isinstance(trained, Bundle):
         manifest = trained.manifest
         return Model(manifest["inputs"], trained.predict, manifest["classes"], tuple(manifest["missing"]))
-    trained.needs("finished")
-    if not (trained.path / "reading.json").is_file():
-        raise ZooError(f"{trained.path} is not evaluated yet", f"evaluate it first: zoo evaluate {trained.path}")
+    trained.needs_evaluated()
     from zoo.assembly import open_run, served_inputs
 
     opened = open_run(trained)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from zoo.bundles import Bundle, versions
@@ -26,6 +30,23 @@ class Outcome:
 
     run: Run
     bundle: Bundle
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: resumable, with a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(
@@ -58,6 +79,7 @@ def run(
     return run_all(experiment, overrides, resume=resume, runs=runs, bundles=bundles).run
 
 
+@terminable()
 def run_all(
     experiment: What,
     overrides: Overrides = (),
@@ -69,7 +91,7 @@ def run_all(
     """The same as `run`, with the bundle beside the run."""
     trained = train(experiment, overrides, resume=resume, runs=runs)
     try:
-        if not is_evaluated(trained):
+        if not trained.evaluated:
             trained = evaluate(trained)
         bundle = bundle_of(trained, home("bundles", bundles))
         if bundle:
@@ -79,6 +101,7 @@ def run_all(
         raise Interrupted(f"stopped after training: {trained.path}", f"go on: zoo run {trained.name} --resume") from None
 
 
+@terminable()
 def train(experiment: What, overrides: Overrides = (), *, resume: bool = False, runs: str | Path | None = None) -> Run:
     """Trains an experiment; the first part of `run`, with the same arguments, result and errors."""
     resolved = load_experiment(experiment, overrides)
@@ -87,6 +110,7 @@ def train(experiment: What, overrides: Overrides = (), *, resume: bool = False, 
     return learn(resolved, runs=home("runs", runs), resume=resume)
 
 
+@terminable()
 def evaluate(run: str | Path | Run, *, runs: str | Path | None = None) -> Run:
     """Measures a finished run on val and test, beside a baseline; the second part of `run`.
 
@@ -101,12 +125,13 @@ def evaluate(run: str | Path | Run, *, runs: str | Path | None = None) -> Run:
         ZooError: there is no such run, it is not finished, or a file of it is missing or broken.
     """
     found = load_run(run, runs=runs)
-    found.needs("finished")
+    found.needs_finished()
     from zoo.evaluation import evaluate as measure
 
     return measure(found)
 
 
+@terminable()
 def export(run: str | Path | Run, *, runs: str | Path | None = None, bundles: str | Path | None = None) -> Bundle:
     """Releases a finished, evaluated run as the next version of its bundle; the third part of `run`.
 
@@ -123,15 +148,10 @@ def export(run: str | Path | Run, *, runs: str | Path | None = None, bundles: st
         ProofError: a format does not answer as the trained model does; no version is left behind.
     """
     found = load_run(run, runs=runs)
-    found.needs("finished")
+    found.needs_evaluated()
     from zoo.exporting import export as release
 
     return release(found, home("bundles", bundles))
-
-
-def is_evaluated(run: Run) -> bool:
-    """Whether the evaluation ended: it writes metrics.json last."""
-    return (run.path / "metrics.json").is_file()
 
 
 def bundle_of(run: Run, bundles: Path) -> Bundle | None:

@@ -52,4 +52,4 @@ def cnn_small(
         x = layers.ReLU()(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    return Model(image, logits(x, num_outputs, l2), name="cnn_small")
+    return Model(image, logits(x, num_outputs, l2))

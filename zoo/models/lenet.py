@@ -76,4 +76,4 @@ def lenet5(
     x = layers.Dense(120, **kwargs)(x)
     x = layers.Dense(84, **kwargs)(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    return Model(image, logits(x, num_outputs, l2), name="lenet5")
+    return Model(image, logits(x, num_outputs, l2))

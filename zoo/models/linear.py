@@ -34,4 +34,4 @@ def linear(input_shape: VectorShape, num_outputs: PositiveInt, *, l2: NonNegativ
         (batch, length) -> (batch, num_outputs), float32.
     """
     vector = Input(input_shape, name="vector")
-    return Model(vector, logits(vector, num_outputs, l2), name="linear")
+    return Model(vector, logits(vector, num_outputs, l2))

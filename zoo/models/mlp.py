@@ -61,7 +61,7 @@ def mlp(
         x = layers.BatchNormalization(momentum=0.9)(x) if batch_norm else x
         x = activate(x, activation)
         x = layers.Dropout(dropout)(x) if dropout else x
-    return Model(vector, logits(x, num_outputs, l2), name="mlp")
+    return Model(vector, logits(x, num_outputs, l2))
 
 
 def activate(x: keras.KerasTensor, name: str) -> keras.KerasTensor:

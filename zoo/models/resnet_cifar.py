@@ -61,7 +61,7 @@ def resnet_cifar(
             x = residual_block(x, width * 2**stage, stride=2 if halve else 1, l2=l2)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    return Model(image, logits(x, num_outputs, l2), name=f"resnet{6 * blocks_per_stage + 2}_cifar")
+    return Model(image, logits(x, num_outputs, l2))
 
 
 def residual_block(x: keras.KerasTensor, filters: int, stride: int, l2: float) -> keras.KerasTensor:

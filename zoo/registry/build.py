@@ -47,6 +47,7 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
         model = one.builder(**facts, **hparams)
     except (ValueError, TypeError) as error:
         raise ZooError(f"model '{name}' cannot be built with {facts}", str(error).splitlines()[0]) from error
+    model.name = name
     if weights is not None:
         _load_weights(model, Path(weights))
     return model

@@ -10,6 +10,8 @@ import errno
 import fcntl
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 from zoo.errors import ZooError
 
 FORMAT = 1
+TEMPORARY = re.compile(r"\.(?:new-)?(\d+)-")  # a file or folder that is being made, and by which process
 
 
 def home(kind: str, given: str | Path | None = None) -> Path:
@@ -146,3 +149,15 @@ def alive(pid: str) -> bool:
     except (ValueError, OverflowError, ProcessLookupError):
         return False
     return True
+
+
+def sweep(*folders: Path) -> None:
+    """Removes the files and folders under temporary names that killed processes left half made."""
+    for folder in folders:
+        for orphan in folder.glob(".*-*"):
+            owner = TEMPORARY.match(orphan.name)
+            if owner and not alive(owner[1]):
+                if orphan.is_dir():
+                    shutil.rmtree(orphan, ignore_errors=True)
+                else:
+                    orphan.unlink(missing_ok=True)

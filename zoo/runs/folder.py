@@ -15,11 +15,13 @@ from zoo.config import yamls
 from zoo.config.card import Card
 from zoo.config.experiment import Experiment
 from zoo.errors import ZooError, did_you_mean
-from zoo.runs.files import alive, fsync_folder, make_folder, read_json, reason, write_json, write_text
+from zoo.runs.files import fsync_folder, make_folder, read_json, reason, sweep, write_json, write_text
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+    from zoo.data import Dataset
 
 UNFINISHED = ("running", "interrupted")
 
@@ -91,6 +93,11 @@ class Run:
             raise ZooError(f"{path} cannot be read: {str(error).strip()}", "it is truncated or was changed by hand") from None
 
     @cached_property
+    def dataset(self) -> Dataset:
+        """The data that it was trained on, read again and checked to be the same (loads Keras)."""
+        return import_module("zoo.assembly").data_of(self)
+
+    @cached_property
     def model(self) -> keras.Model:
         """The trained model with its best weights (loads Keras)."""
         return import_module("zoo.assembly").load_keras(self.path / "model.keras")
@@ -99,11 +106,7 @@ class Run:
     def goal_met(self) -> bool | None:
         """Whether the experiment's goal is met; None where it has none, or is not evaluated yet."""
         goal = self.experiment.goal
-        if goal is None or not (self.path / "metrics.json").is_file():
-            return None
-        split, metric = goal.metric.split(".")
-        value = self.metrics[split].get(metric)
-        return value is not None and goal.met(value)
+        return goal.reached(self.metrics)[1] if goal and self.evaluated else None
 
     def predict(self, inputs: Any) -> dict[str, Any]:
         """The answers for raw values, as the bundle gives them: a mapping of columns, a table, or an array of images."""
@@ -114,9 +117,20 @@ class Run:
         self.facts = {**self.facts, "state": state, **facts}
         write_json(self.path / "run.json", {key: value for key, value in self.facts.items() if key != "format"})
 
-    def needs(self, *states: str) -> None:
-        """Raises ZooError unless the run is in one of the states."""
-        if self.state not in states:
+    @property
+    def evaluated(self) -> bool:
+        """Whether its evaluation ended: metrics.json is written last."""
+        return (self.path / "metrics.json").is_file()
+
+    def needs_evaluated(self) -> None:
+        """Raises ZooError unless the run is finished and evaluated."""
+        self.needs_finished()
+        if not self.evaluated:
+            raise ZooError(f"{self.path} is not evaluated yet", f"evaluate it first: zoo evaluate {self.path}")
+
+    def needs_finished(self) -> None:
+        """Raises ZooError unless the run's training ended well."""
+        if self.state != "finished":
             raise ZooError(
                 f"{self.path} is not finished (it is {self.state})",
                 f"finish it first: zoo run {self.name} --resume" if self.state in UNFINISHED else None,
@@ -134,7 +148,7 @@ def create(root: Path, experiment: Experiment, card: Card, facts: dict[str, Any]
     """Makes the folder of a new run with everything that is known before training; it appears whole or not at all."""
     parent = root / experiment.name
     make_folder(parent)
-    _sweep(parent)
+    sweep(parent)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     building = parent / f".new-{os.getpid()}-{stamp}"
     try:
@@ -166,13 +180,6 @@ def _place(building: Path, parent: Path, stamp: str) -> Path:
         fsync_folder(parent)
         return path
     raise ZooError(f"no free name for a run in {parent}")
-
-
-def _sweep(parent: Path) -> None:
-    """Removes what killed processes left half made."""
-    for orphan in parent.glob(".new-*"):
-        if not alive(orphan.name.split("-")[1]):
-            shutil.rmtree(orphan, ignore_errors=True)
 
 
 def all_runs(root: Path, name: str | None = None) -> list[Run]:

@@ -60,6 +60,7 @@ class MoreMetrics(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["val_loss"] -= float(sum(self.model.losses))  # Keras adds the penalties of L2; val.loss is the task's, as in metrics.json
         if self.batches is not None:
             found = metrics_of(self.task, self.model.predict(self.batches, verbose=0), self.y, self.task.baseline_reading())
             logs.update({f"val_{name}": found[name] if found[name] is not None else math.nan for name in self.names})

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import platform
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import keras
@@ -19,13 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import runs as folders
-from zoo.assembly import Assembled, assemble, set_up
+from zoo.assembly import Assembled, assemble, check_data, set_up
 from zoo.config import Experiment
 from zoo.config.load import absolute
 from zoo.config.metrics import LOGGED_BY_KERAS, split_metric
 from zoo.data import batches
 from zoo.errors import DivergedError, Interrupted, ZooError
-from zoo.runs import Run, locked, write_atomically
+from zoo.runs import Run, locked, sweep, write_atomically
 from zoo.training import snapshot
 from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, Events, History, MoreMetrics, Plateau
 from zoo.training.progress import ProgressLine
@@ -60,11 +57,11 @@ def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
     assembled = assemble(experiment)
     if not (resume and run):
         run = _new_run(assembled, runs, process)
-    model, data = assembled.model, assembled.data
-    about = f"{experiment.model.name}, {model.count_params():,} parameters, on {data.card.name}: {data.describe()}"
-    log.info("%s    %s", experiment.name, about)
-    with locked(run.path, "the run"), _log_file(run.path), _terminable():
-        run = Run(run.path)
+        run.dataset = assembled.data  # read, and of this run by construction
+    about = f"{experiment.model.name}, {assembled.model.count_params():,} parameters, on {assembled.data.card.name}"
+    log.info("%s    %s: %s", experiment.name, about, assembled.data.describe())
+    with locked(run.path, "the run"), _log_file(run.path):
+        sweep(run.path, run.path / "checkpoints")
         _check_same(run, assembled, process)
         return _learn(run, assembled)
 
@@ -107,14 +104,11 @@ def _check_same(run: Run, assembled: Assembled, process: dict[str, Any]) -> None
     if run.facts["threads"] != process["threads"]:
         raise ZooError(
             f"{run.path} was started with {run.facts['threads']} threads, and this process has {process['threads']}",
-            f"results differ with the count; set it: --set train.threads={run.facts['threads']}, or start a new run",
+            "results differ with the count: resume it on as many processors, or start a new run without --resume",
         )
-    now = assembled.data.record()
-    for key in ("fingerprint", "preprocess_sha256"):
-        if run.data[key] != now[key]:
-            changed = [name for name, digest in now["files"].items() if run.data["files"].get(name) != digest]
-            what = f"the file {changed[0]}" if changed else "the data"
-            raise ZooError(f"{run.path} cannot go on: {what} changed since it began", "start a new run without --resume")
+    if "dataset" not in vars(run):
+        check_data(run, assembled.data)
+        run.dataset = assembled.data
 
 
 def _learn(run: Run, assembled: Assembled) -> Run:
@@ -236,23 +230,6 @@ def _log_file(folder: Path) -> Iterator[None]:
         log.removeHandler(handler)
         log.setLevel(before)
         handler.close()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends training as Ctrl-C does: resumable, with a word."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _now() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -44,6 +45,7 @@ class Raw:
         """The features of some rows."""
         return {name: values[rows] for name, values in self.features.items()}
 
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 over every value of every example, in order."""
         digest = hashlib.sha256()
