@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import optimizers, registry, tasks
-from zoo.bundles import Input, columns_of, in_batches
+from zoo.bundles import Input, answers_to_files, columns_of, files_of, in_batches
 from zoo.config import Experiment
 from zoo.config.experiment import Train
 from zoo.data import Dataset, prepare, preprocess
+from zoo.data.images import after_pixels, pixels_of
 from zoo.errors import ZooError
 from zoo.runs import Run
 
@@ -82,6 +83,9 @@ def assemble(experiment: Experiment) -> Assembled:
     keras.utils.set_random_seed(train.seed)  # the weights do not depend on what was drawn before
     facts = {key: value for key, value in {**data.facts, **task.facts()}.items() if key in entry.facts}
     model = registry.create_model(entry.name, weights=experiment.model.weights, **facts, **experiment.model.hparams)
+    wanted = (None, task.facts()["num_outputs"])
+    if model.output_shape != wanted:
+        raise ZooError(f"model '{entry.name}' gives {model.output_shape}, where {task.name} learns from {wanted}: (batch, outputs)")
     steps = -(-len(data.rows["train"]) // train.batch_size)
     model.compile(
         optimizer=optimizers.make(train.optimizer, train.schedule, steps_per_epoch=steps, epochs=train.epochs),
@@ -145,13 +149,25 @@ class Opened:
     def _traced(self) -> Any:
         return tf.function(lambda values: self.read(self.graph(values)), reduce_retracing=True, autograph=False)
 
+    @cached_property
+    def _traced_files(self) -> Any:
+        return tf.function(self.read_files, reduce_retracing=True, autograph=False)
+
     def read(self, features: Any) -> dict[str, Any]:
         """From what the model takes to the answers."""
         return self.task.read(tf.cast(self.model(features, training=False), tf.float32), self.reading)
 
+    def read_files(self, files: Any) -> dict[str, Any]:
+        """From encoded image files, string (batch,), to the answers."""
+        return self.read(after_pixels(self.graph, self.spec)(pixels_of(files, self.spec["shape"])))
+
     def answer(self, inputs: Any, batch: int = 1024) -> dict[str, np.ndarray]:
-        """The answers for raw values, in batches. Text comes as str."""
+        """The answers for raw values or encoded image files (bytes), in batches. Text comes as str."""
         _ = self.reading  # now: the tracer would wrap its error
+        files = files_of(inputs)
+        if files is not None and self.spec["kind"] == "image":
+            call, refusal = self._traced_files, tf.errors.InvalidArgumentError
+            return answers_to_files(lambda part: call(tf.constant(part["bytes"], tf.string)), files, batch, refusal)
 
         def answers(columns: dict[str, np.ndarray]) -> dict[str, Any]:
             return self._traced({name: preprocess.as_tensor(values) for name, values in columns.items()})

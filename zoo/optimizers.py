@@ -69,7 +69,9 @@ def make(optimizer: Optimizer, schedule: Schedule, *, steps_per_epoch: int, epoc
     rate: Any = optimizer.learning_rate
     if schedule.name != "constant" or schedule.warmup:
         rate = LearningRate(schedule.name, rate, round(schedule.warmup * steps), steps, schedule.end or 0.0)
-    made = CLASSES[optimizer.name](learning_rate=rate, global_clipnorm=optimizer.clip_norm, weight_decay=decay or None, **own)
+    # Keras's AdamW refuses None; the others take 0 for a decay to be computed
+    weight_decay = decay if optimizer.name == "adamw" else decay or None
+    made = CLASSES[optimizer.name](learning_rate=rate, global_clipnorm=optimizer.clip_norm, weight_decay=weight_decay, **own)
     if decay:
         made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return made

@@ -22,7 +22,9 @@ from zoo.assembly import assemble
 from zoo.config import load_experiment
 from zoo.config.experiment import OPTIMIZERS, Optimizer, Schedule
 from zoo.errors import DivergedError, ZooError
-from zoo.training import train
+from zoo.evaluation import evaluate
+from zoo.registry import register_model
+from zoo.training import learn, train
 from zoo.training.learn import _class_weights
 
 DIGITS = {"dataset": "digits", "model": {"name": "mlp", "hidden": [32]}, "train": {"epochs": 6, "batch_size": 128}}
@@ -206,6 +208,64 @@ def test_event_files_hold_the_curves(trained):
     assert found["train", "epoch_accuracy", 6] == pytest.approx(trained.history["accuracy"][5])
 
 
+def test_the_log_has_a_line_an_epoch(trained):
+    lines = (trained.path / "train.log").read_text().splitlines()
+    assert sum(" epoch " in line and "val.loss" in line for line in lines) == 6
+    assert "mlp" in lines[0]
+
+
+def test_val_loss_is_the_tasks_also_with_a_penalty(tmp_path):
+    run = train(load_experiment(DIGITS, {"model.l2": 0.1, "train.epochs": 2}), runs=tmp_path)
+    evaluate(run)
+    best = run.history.set_index("epoch").loc[run.facts["best_epoch"]]
+    assert best["val.loss"] == pytest.approx(run.metrics["val"]["loss"], rel=1e-4)
+    assert best["loss"] > best["val.loss"] + 0.5, "the penalty is part of what training lowers"
+
+
+def test_a_monitor_that_val_cannot_give_is_refused_before_training(tmp_path):
+    rows = "\n".join(f"{row},{int(5 <= row < 15)}" for row in range(40))
+    (tmp_path / "rows.csv").write_text("x,y\n" + rows)
+    card = {
+        "title": "rows", "licence": "none", "task": "classification", "source": {"kind": "csv", "file": str(tmp_path / "rows.csv")},
+        "columns": {"x": "number"}, "target": {"name": "y"},
+        "split": {"kind": "fixed", "train": [0, 20], "val": [20, 30], "test": [30, 40]},
+    }  # fmt: skip
+    with pytest.raises(ZooError, match=r"val\.roc_auc cannot be computed"):
+        train(load_experiment({"dataset": card, "model": "linear", "train": {"keep_best": "val.roc_auc"}}), runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("keep_best", ["val.roc_auc", "val.accuracy"])
+def test_exploded_weights_are_never_the_best(keep_best, tmp_path):
+    overrides = {"train.keep_best": keep_best, "train.batch_size": 2000, "train.optimizer": {"name": "sgd", "learning_rate": 1e38}}
+    with pytest.raises(DivergedError, match="no weights are kept"):
+        train(load_experiment(DIGITS, overrides), runs=tmp_path)
+    (run,) = runs.all_runs(tmp_path)
+    assert run.state == "diverged"
+
+
+def test_a_model_that_does_not_fit_the_task_leaves_no_run(tmp_path):
+    @register_model("three_for_one", modality="vector", tasks=("regression",), example={"input_shape": (3,), "num_outputs": 1})
+    def three_for_one(input_shape, num_outputs):
+        vector = keras.Input(input_shape)
+        return keras.Model(vector, keras.layers.Dense(3)(vector))
+
+    with pytest.raises(ZooError, match=r"'three_for_one' gives \(None, 3\)"):
+        train(load_experiment({"dataset": DIABETES, "model": "three_for_one"}), runs=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_resume_that_waited_finds_the_run_finished(trained, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "zoo")
+    run = unfinished_copy(trained, tmp_path)
+    given = learn.assemble
+    monkeypatch.setattr(learn, "assemble", lambda experiment: (run.mark("finished"), given(experiment))[1])
+    before = (run.path / "model.keras").read_bytes()
+    assert train(load_experiment(DIGITS), runs=tmp_path, resume=True).state == "finished"
+    assert "finished already" in caplog.text
+    assert (run.path / "model.keras").read_bytes() == before
+
+
 def unfinished_copy(trained, root):
     """The trained run as if it had been stopped after its last checkpoint."""
     import shutil
@@ -264,8 +324,7 @@ def test_two_processes_never_write_one_run(trained, tmp_path):
 def test_mixed_precision_trains_and_leaves_float32_behind(tmp_path):
     run = train(load_experiment(DIGITS, {"train.precision": "mixed_bfloat16", "train.epochs": 1}), runs=tmp_path)
     assert run.history["loss"].notna().all()
-    train(load_experiment(DIGITS, {"train.epochs": 1}), runs=tmp_path)
-    assert keras.mixed_precision.global_policy().name == "float32"
+    assert keras.mixed_precision.dtype_policy().name == "float32"
 
 
 CHILD = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 import time
 from pathlib import Path
@@ -62,7 +63,9 @@ class MoreMetrics(keras.callbacks.Callback):
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         logs["val_loss"] -= float(sum(self.model.losses))  # Keras adds the penalties of L2; val.loss is the task's, as in metrics.json
         if self.batches is not None:
-            found = metrics_of(self.task, self.model.predict(self.batches, verbose=0), self.y, self.task.baseline_reading())
+            outputs = self.model.predict(self.batches, verbose=0)
+            whole = bool(np.isfinite(outputs).all())  # else training has diverged, and the callback after this one says so
+            found = metrics_of(self.task, outputs, self.y, self.task.baseline_reading()) if whole else dict.fromkeys(self.names)
             logs.update({f"val_{name}": found[name] if found[name] is not None else math.nan for name in self.names})
 
 
@@ -127,7 +130,7 @@ class Best(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
-        if math.isfinite(logs["loss"]) and self.improved(epoch, logs):
+        if math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]) and self.improved(epoch, logs):
             self.weights = self.model.get_weights()
 
 
@@ -204,6 +207,14 @@ class History(keras.callbacks.History):
 def dotted(key: str) -> str:
     """Keras's `val_loss` as `val.loss`."""
     return f"val.{key.removeprefix('val_')}" if key.startswith("val_") else key
+
+
+class EpochLines(keras.callbacks.Callback):
+    """A line an epoch for `train.log`, which `tail -f` shows where there is no terminal for the progress line."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        facts = "  ".join(f"{dotted(key)} {value:.4g}" for key, value in (logs or {}).items())
+        logging.getLogger("zoo.epochs").info("epoch %d  %s", epoch + 1, facts)
 
 
 class Events(keras.callbacks.Callback):

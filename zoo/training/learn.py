@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +23,15 @@ from zoo.config.load import absolute
 from zoo.config.metrics import LOGGED_BY_KERAS, split_metric
 from zoo.data import batches
 from zoo.errors import DivergedError, Interrupted, ZooError
+from zoo.evaluation.metrics import baseline_metrics
 from zoo.runs import Run, locked, sweep, write_atomically
 from zoo.training import snapshot
-from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, Events, History, MoreMetrics, Plateau
+from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, EpochLines, Events, History, MoreMetrics, Plateau
 from zoo.training.progress import ProgressLine
 
-log = logging.getLogger("zoo")
+log, epochs = logging.getLogger("zoo"), logging.getLogger("zoo.epochs")
+epochs.propagate = False  # a line an epoch is for the file only
+epochs.setLevel(logging.INFO)
 
 PACKAGES = ("keras-zoo", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 VAL_BATCH = 256
@@ -51,19 +55,53 @@ def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
     if resume and run and run.state == "finished":
         log.info("%s is finished already", run.path)
         return run
+    before = keras.mixed_precision.dtype_policy()
+    try:
+        return _train(experiment, runs, run, resume)
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)  # the precision is this run's, not the process's
+
+
+def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool) -> Run:
     process = set_up(experiment.train)
     if run and not resume and run.state in folders.UNFINISHED and not folders.held(run.path):
         log.warning("note: %s stopped at epoch %d of %d; add --resume to finish it. Starting a new run.", run.path, *_how_far(run))
     assembled = assemble(experiment)
+    _check_monitors(assembled)
     if not (resume and run):
         run = _new_run(assembled, runs, process)
         run.dataset = assembled.data  # read, and of this run by construction
     about = f"{experiment.model.name}, {assembled.model.count_params():,} parameters, on {assembled.data.card.name}"
     log.info("%s    %s: %s", experiment.name, about, assembled.data.describe())
     with locked(run.path, "the run"), _log_file(run.path):
+        run = run if "dataset" in vars(run) else Run(run.path)  # as it is now that we hold its lock
+        if run.state == "finished":
+            log.info("%s is finished already", run.path)
+            return run
         sweep(run.path, run.path / "checkpoints")
+        epochs.info("%s    %s, in process %d", experiment.name, about, os.getpid())
         _check_same(run, assembled, process)
         return _learn(run, assembled)
+
+
+def _watched(assembled: Assembled) -> set[str]:
+    """The metrics of val that somebody monitors and Keras does not log."""
+    part = assembled.experiment.train
+    monitors = [part.best_metric, *([part.early_stopping.monitor] if part.early_stopping else [])]
+    return {split_metric(name)[1] for name in monitors} - set(LOGGED_BY_KERAS[assembled.task.name])
+
+
+def _check_monitors(assembled: Assembled) -> None:
+    """Raises ZooError where val cannot give a monitored metric, as the ROC of one class: training would keep nothing."""
+    train, val = assembled.data.encoded["train"], assembled.data.encoded["val"]
+    names = _watched(assembled)
+    found = baseline_metrics(assembled.task, train.y, val.y) if names else {}
+    for name in sorted(names):
+        if found[name] is None:
+            raise ZooError(
+                f"val.{name} cannot be computed on the {len(val)} val rows of '{assembled.data.card.name}'",
+                "monitor val.loss, or give val more rows",
+            )
 
 
 def same_run(experiment: Experiment, runs: Path) -> Run | None:
@@ -140,10 +178,9 @@ def _callbacks(run: Run, assembled: Assembled, epoch: tf.Variable, start: snapsh
     """The callbacks by name, and in the order that matters: who computes before who reads, the checkpoint last."""
     part, task = assembled.experiment.train, assembled.task
     stop, schedule = part.early_stopping, part.schedule
-    watched = {split_metric(name)[1] for name in (part.best_metric, stop.monitor if stop else part.best_metric)}
     named: dict[str, Any] = {
         "epoch": Epoch(epoch),
-        "metrics": MoreMetrics(task, assembled.data.encoded["val"], watched - set(LOGGED_BY_KERAS[task.name]), VAL_BATCH),
+        "metrics": MoreMetrics(task, assembled.data.encoded["val"], _watched(assembled), VAL_BATCH),
         "diverged": Diverged(),
         "best": Best(part.best_metric, task.name),
     }
@@ -153,6 +190,7 @@ def _callbacks(run: Run, assembled: Assembled, epoch: tf.Variable, start: snapsh
         named["early_stopping"] = EarlyStopping(stop.monitor, task.name, stop.patience, stop.min_delta)
     if part.tensorboard:
         named["events"] = Events(run.path / "events")
+    named["lines"] = EpochLines()
     named["progress"] = ProgressLine(start.epoch if start else 0, part.epochs)
     named["history"] = History()
     stateful = {name: one for name, one in named.items() if hasattr(one, "restore")}
@@ -197,6 +235,9 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
     if diverged.epoch is not None:
         run.mark("diverged", **facts)
         raise _diverged(run, diverged.epoch, bool(best.weights))
+    if not best.weights:
+        run.mark("diverged", **facts)
+        raise DivergedError(f"{best.metric} was a finite number in no epoch, so no weights are kept in {run.path}", "monitor val.loss")
     kept = f"the weights of epoch {facts['best_epoch']} are kept"
     if stopped and stopped.stopped_epoch is not None:
         said = f"{stopped.metric} has not improved for {stopped.patience} epochs"
@@ -218,17 +259,19 @@ def _diverged(run: Run, epoch: int, kept: bool) -> DivergedError:
 
 @contextmanager
 def _log_file(folder: Path) -> Iterator[None]:
-    """What is said while training stands in `train.log` too."""
+    """What is said while training stands in `train.log` too, and a line an epoch."""
     handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    before = log.level
+    spoken = log.level
     log.addHandler(handler)
-    log.setLevel(min(before or logging.INFO, logging.INFO))
+    epochs.addHandler(handler)
+    log.setLevel(min(spoken or logging.INFO, logging.INFO))
     try:
         yield
     finally:
         log.removeHandler(handler)
-        log.setLevel(before)
+        epochs.removeHandler(handler)
+        log.setLevel(spoken)
         handler.close()
 
 
