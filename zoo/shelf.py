@@ -54,3 +54,10 @@ def find(shelf: Shelf, name: str) -> Path:
             f"all of them: zoo {shelf}",
         )
     return known[name]
+
+
+def check_name(name: str, where: str) -> str:
+    """The name of a card, an experiment or a run, which may become a folder's. Raises ZooError where it would lead elsewhere."""
+    if name in ("", ".", "..") or Path(name).name != name or "\0" in name:
+        raise ZooError(f"{where}: '{name}' cannot be a name", "a name becomes a folder's: no slashes, and not . or ..")
+    return name

@@ -145,8 +145,8 @@ DATA = {
         {"data": rows(*["30,,Bern,yes", "20,,Chur,no"] * 30)},
         "column 'net income' of 'people' is missing in every training row",
     ),
-    "not finite": ({"data": rows(*["30,1,Bern,yes", "20,inf,Chur,no"] * 30)}, "row 2: column 'net income' holds inf"),
-    "text for a number": ({"data": rows(*["30,1,Bern,yes", "20,much,Chur,no"] * 30)}, "row 2: column 'net income' holds 'much'"),
+    "not finite": ({"data": rows(*["30,1,Bern,yes", "20,inf,Chur,no"] * 30)}, "line 3: column 'net income' holds 'inf'"),
+    "text for a number": ({"data": rows(*["30,1,Bern,yes", "20,much,Chur,no"] * 30)}, "line 3: column 'net income' holds 'much'"),
     "no file": ({"card": ("people.csv", "poeple.csv")}, "no data file"),
     "a folder": ({"card": ("people.csv", ".")}, "is a folder, where a file is expected"),
     "another hash": (

@@ -33,7 +33,7 @@ def answers(result) -> pd.DataFrame:
 
 def test_images_by_run_and_by_bundle(zoo, trained, images):
     by_run, by_bundle = (answers(zoo("predict", str(one.path), *images)) for one in (trained.run, trained.bundle))
-    assert list(by_run.columns) == ["file", "label", "probability", *(f"score_n{digit}" for digit in range(10))]
+    assert list(by_run.columns) == ["file", "label", "probability", *(f"score_{digit}" for digit in range(10))]
     assert by_run["file"].tolist() == images
     assert by_run["label"].tolist() == by_bundle["label"].tolist()
     numbers = by_run.columns[2:]
@@ -46,7 +46,7 @@ def test_files_answer_as_the_test_split_did(zoo, trained, images):
     np.save("digits.npy", package.load_dataset("digits").raw.features["image"][:2])
     by_array = answers(zoo("predict", str(trained.bundle.path), "digits.npy"))
     by_file = answers(zoo("predict", str(trained.bundle.path), *images[:2]))
-    np.testing.assert_allclose(by_array["score_n0"], by_file["score_n0"], atol=0.02)  # a PNG holds whole numbers only
+    np.testing.assert_allclose(by_array["score_0"], by_file["score_0"], atol=0.02)  # a PNG holds whole numbers only
     known = pd.read_parquet(trained.run.path / "predictions.parquet").iloc[:5]
     np.savez("rows.npz", image=package.load_dataset("digits").raw.features["image"][known["id"]])
     again = answers(zoo("predict", str(trained.run.path), "rows.npz"))
@@ -57,8 +57,8 @@ def test_files_answer_as_the_test_split_did(zoo, trained, images):
 def test_tables_by_run_and_by_bundle(zoo, table, people):
     Path("new.csv").write_text(people(30))
     by_run, by_bundle = (answers(zoo("predict", str(one.path), "new.csv")) for one in (table.run, table.bundle))
-    assert list(by_run.columns) == ["label", "probability", "score_no", "score_yes"]
-    assert len(by_run) == 30
+    assert list(by_run.columns) == ["row", "label", "probability", "score_no", "score_yes"]
+    assert by_run["row"].tolist() == list(range(30))
     pd.testing.assert_frame_equal(by_run, by_bundle, atol=1e-5)
 
 
@@ -89,21 +89,44 @@ def test_a_long_table_passes_in_parts(table, tmp_path, monkeypatch, people):
     path.write_text(people(30))
     model = open_model(table.bundle)
     parts = list(stream(model, [path]))
-    assert [len(part) for part in parts] == [6, 7, 7, 7, 3]
+    assert [len(part) for part in parts] == [7, 7, 7, 7, 2]
+    assert pd.concat(parts)["row"].tolist() == list(range(30))
     monkeypatch.undo()
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), pd.concat(stream(model, [path])), atol=1e-6)
+
+
+def test_every_answer_can_be_joined_to_its_row(zoo, trained, table, images, people):
+    for name in ("a.csv", "b.csv"):
+        Path(name).write_text(people(2))
+    two = answers(zoo("predict", str(table.bundle.path), "a.csv", "b.csv", "a.csv"))
+    assert list(two.columns[:2]) == ["file", "row"]
+    assert two["file"].tolist() == ["a.csv"] * 2 + ["b.csv"] * 2 + ["a.csv"] * 2
+    assert two["row"].tolist() == [0, 1] * 3
+    np.save("rows.npy", np.zeros((2, 8, 8, 1)))
+    mixed = answers(zoo("predict", str(trained.bundle.path), images[0], "rows.npy"))
+    assert list(zip(mixed["file"], mixed["row"], strict=True)) == [(images[0], 0), ("rows.npy", 0), ("rows.npy", 1)]
+
+
+def test_a_manifest_without_the_words_for_missing(table, tmp_path):
+    manifest = {name: value for name, value in table.bundle.manifest.items() if name != "missing"}
+    bundle = package.load_bundle(table.bundle.path)
+    bundle.manifest = manifest
+    assert "" in open_model(bundle).missing
 
 
 def test_out_is_written_whole_or_not_at_all(zoo, refused, table, people):
     Path("new.csv").write_text(people(10))
     result = zoo("predict", str(table.bundle.path), "new.csv", "-o", "out.csv")
     assert result.code == 0
-    assert result.out == f"wrote     out.csv      10 answers of {table.bundle.path}\n"
+    assert result.out == (
+        f"wrote     out.csv      10 answers of {table.bundle.path}\n"
+        f"next      docker compose -f {table.bundle.path.parent}/docker-compose.yml up\n"
+    )
     assert len(pd.read_csv("out.csv")) == 10
     before = Path("out.csv").read_bytes()
     Path("new.csv").write_text(people(10).replace("n9", "n9").replace("Bern", "Bern") + "old,1,Basel,x,yes\n")
     said = refused("predict", str(table.bundle.path), "new.csv", "-o", "out.csv")
-    assert "new.csv, row 11: column 'age' holds 'old', where a number is expected" in said
+    assert "new.csv, line 12: column 'age' holds 'old', where a number is expected" in said
     assert Path("out.csv").read_bytes() == before
     assert sorted(path.name for path in Path().iterdir()) == ["new.csv", "out.csv"]
     assert "is one of the inputs" in refused("predict", str(table.bundle.path), "new.csv", "-o", "./new.csv")
@@ -111,14 +134,14 @@ def test_out_is_written_whole_or_not_at_all(zoo, refused, table, people):
 
 
 TABLE_MISTAKES = {
-    "a column is missing": ("aeg,net income,town\n1,2,Bern\n", "lacks the column 'age'\n  did you mean: aeg"),
-    "text where a number is expected": ("age,net income,town\n1,2,Bern\n2,many,Bern\n", "row 2: column 'net income' holds 'many'"),
-    "infinite": ("age,net income,town\n1e99,2,Bern\n", "row 1: column 'age' holds '1e99', which is too large"),
+    "a column is missing": ("aeg,net income,town\n1,2,Bern\n", "has no column 'age'\n  did you mean: aeg"),
+    "text where a number is expected": ("age,net income,town\n1,2,Bern\n2,many,Bern\n", "line 3: column 'net income' holds 'many'"),
+    "infinite": ("age,net income,town\n1e99,2,Bern\n", "line 2: column 'age' holds '1e99', which is infinite, or larger"),
     "no rows": ("age,net income,town\n", "has a header but no rows"),
     "empty": ("", "is empty"),
     "a column twice": ("age,age,net income,town\n1,1,2,Bern\n", "has 2 columns named 'age'"),
     "a row too long": ("age,net income,town\n1,2,Bern\n1,2,Bern,9\n", "does not parse as CSV"),
-    "not UTF-8": ("age,net income,town\n1,2,Z\xfcrich\n", "is not UTF-8 text"),
+    "not UTF-8": ("age,net income,town\n1,2,Z\xfcrich\n", "line 2: not UTF-8 text"),
     "NUL bytes": ("\0\0\0\0", "NUL bytes"),
 }
 
@@ -146,7 +169,7 @@ def test_files_that_are_refused(refused, trained, table, images, people):
         (digits, "cut.png", "cut.png is no image that can be decoded"),
         (digits, "flat.npy", "(batch, 8, 8, 1) is expected"),
         (digits, "objects.npy", "holds Python objects, which are never loaded"),
-        (digits, "two.npz", "lacks the array 'image'"),
+        (digits, "two.npz", "several arrays of a shape that fits: a, b"),
         (digits, "new.csv", "images are expected"),
         (rows, images[0], "a table is expected"),
         (rows, "flat.npy", "where (rows, 3) is expected"),
@@ -167,6 +190,53 @@ def test_python_takes_files_and_values(table, trained, zoo, people):
     by_values = package.predict(
         table.bundle, {name: frame[name] for name in ("age", "net income", "town")} | {"town": ["Basel", "Bern", "", "Chur"]}
     )
-    pd.testing.assert_frame_equal(by_values, package.predict(table.bundle, "new.csv"), atol=1e-6)
+    pd.testing.assert_frame_equal(by_values, package.predict(table.bundle, "new.csv").drop(columns="row"), atol=1e-6)
     pixels = package.load_dataset("digits").raw.features["image"][:2]
     assert list(package.predict(trained.run, pixels)["label"]) == list(package.predict(trained.bundle, pixels)["label"])
+
+
+def test_an_archive_is_read_by_the_shape_of_its_arrays(refused, trained):
+    images = package.load_dataset("digits").raw.features["image"][:5]
+    np.save("alone.npy", images)
+    alone = package.predict(trained.bundle, "alone.npy")
+    np.savez("card.npz", x_train=images[..., 0], y_train=np.arange(5))  # as a card's own file, grey
+    np.save("grey.npy", images[..., 0])
+    for name in ("card.npz", "grey.npy"):
+        pd.testing.assert_frame_equal(package.predict(trained.bundle, name), alone, atol=1e-6)
+    np.savez("both.npz", x_train=images, y_train=np.arange(5), x_test=images)
+    said = refused("predict", str(trained.bundle.path), "both.npz")
+    assert "fits: x_train, x_test" in said
+    assert "rename one of them to 'image', or save it alone as .npy" in said
+
+
+def number(name: str) -> dict[str, inputs.Input]:
+    return {name: {"name": name, "dtype": "float32", "shape": []}}
+
+
+def test_a_column_may_be_named_image(tmp_path):
+    (tmp_path / "a.csv").write_text("image\n1\n\n3\n")
+    np.savez(tmp_path / "a.npz", image=np.arange(3.0))
+    for name, expected in (("a.csv", [1, np.nan, 3]), ("a.npz", [0, 1, 2])):
+        (part,) = inputs.parts([tmp_path / name], number("image"), ("",))
+        np.testing.assert_array_equal(part.values["image"], expected)
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    with pytest.raises(package.ZooError, match="a table is expected"):
+        list(inputs.parts([tmp_path / "a.png"], number("image"), ("",)))
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [(",".join(f"gene_expression_{index:05}" for index in range(9000)), "gene_expression_08999"), ('"a\nb","c;d"', "a\nb"), ("\nb,a", "a")],
+    ids=["wide", "line break", "blank first line"],
+)
+def test_any_header_that_training_takes(tmp_path, header, name):
+    width = header.count(",") + 1
+    (tmp_path / "t.csv").write_text(f"{header}\n" + ",".join(["7"] * width) + "\n")
+    (part,) = inputs.parts([tmp_path / "t.csv"], number(name), ("",))
+    assert part.values[name].tolist() == [7]
+
+
+def test_all_columns_that_lack_are_named(tmp_path):
+    (tmp_path / "t.csv").write_text("c,b\n1,2\n")
+    with pytest.raises(package.ZooError, match=r"has no columns 'x', 'y'\n  the file has: c, b"):
+        list(inputs.parts([tmp_path / "t.csv"], {**number("x"), **number("b"), **number("y")}, ("",)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import distribution
+from pathlib import Path
 
 import pytest
 
-from zoo.cli import quiet
+from zoo.cli import main, quiet
 from zoo.jobs import catalogue, health
 
 
@@ -42,13 +43,16 @@ def test_doctor(zoo, monkeypatch):
     said = zoo("doctor").out
     assert "json       1.0 loads in" in said
     assert "cores" in said
+    assert f"runs       {Path.cwd()}/runs" in said
     assert "ZOO_DATA_DIR is /nowhere/at/all, which is no folder" in said
     assert "[dev]      missing: tensorflow-datasets      pip install 'keras-zoo[dev]'" in said
 
 
 def test_doctor_survives_what_does_not_load(monkeypatch):
     monkeypatch.setattr(health, "_version", lambda name: "1.0")
-    assert health._tried("no_such_module_at_all").startswith("1.0 does not load: ModuleNotFoundError")
+    (loads, said), (_, lost) = health._tried("json", "no_such_module_at_all")
+    assert (loads, said[:12]) == ("json", "1.0 loads in")
+    assert lost.startswith("1.0 does not load: ModuleNotFoundError")
 
 
 def test_every_extra_is_described():
@@ -88,3 +92,23 @@ def test_what_tensorflow_says_while_it_fails_to_load_is_not_lost(monkeypatch, ca
     with pytest.raises(ImportError):
         quiet.tensorflow()
     assert "the library says why" in capfd.readouterr().err
+
+
+def test_ctrl_c_while_tensorflow_loads_says_one_line(monkeypatch, capfd):
+    import builtins
+    import os
+    import sys
+
+    real = builtins.__import__
+
+    def stopped(name, *rest, **more):
+        if name == "tensorflow":
+            os.write(2, b"half a sentence\n")
+            raise KeyboardInterrupt
+        return real(name, *rest, **more)
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    monkeypatch.setattr(builtins, "__import__", stopped)
+    assert main(["run", "digits_cnn"]) == 130
+    assert capfd.readouterr().err == "interrupted: nothing was started\n"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import zoo as package
 from zoo.cli import summary
+from zoo.config import load_card, load_experiment, yamls
 from zoo.errors import Interrupted
 from zoo.jobs import pipeline
+from zoo.jobs.experiments import differences, resume_command
+from zoo.runs import Run, create, write_json
 from zoo.tasks import TASKS
 
 SMALL = ("--set", "train.epochs=2", "--set", "model.hidden=[8]", "--set", "train.batch_size=256", "--set", "train.tensorboard=false")
@@ -57,6 +62,8 @@ def test_run_tells_what_came_out_and_resume_repeats_nothing(zoo):
 @pytest.mark.slow
 def test_the_three_parts_one_by_one(zoo):
     trained = zoo("train", "iris_mlp", "--set", "train.epochs=2", "--set", "train.tensorboard=false")
+    again = json.loads(zoo("train", "iris_mlp", "--set", "train.epochs=2", "--set", "train.tensorboard=false", "--resume", "--json").out)
+    assert (again["state"], again["metrics"], again["bundle"]) == ("finished", None, None)
     assert trained.code == 0, trained.err
     run = next(Path("runs/iris_mlp").iterdir())
     assert f"next      zoo evaluate {run}" in trained.out
@@ -65,9 +72,102 @@ def test_the_three_parts_one_by_one(zoo):
     assert measured.code == 0, measured.err
     assert "  test      value  majority class" in measured.out
     assert f"next      zoo export {run}" in measured.out
+    told = json.loads(zoo("evaluate", run.name, "--json").out)
+    assert (told["run"], told["bundle"], set(told)) == (str(run), None, set(again))
+    assert told["metrics"]["test"]["accuracy"] >= 0
+    told = json.loads(zoo("export", run.name, "--bundles", "other", "--json").out)
+    assert (told["bundle"]["path"], set(told)) == ("other/iris_mlp/1", set(again))
     exported = zoo("export", "iris_mlp@last", "--bundles", "elsewhere")
     assert exported.code == 0, exported.err
     assert exported.out.startswith("bundle    elsewhere/iris_mlp/1      proven")
+
+
+def test_the_command_that_is_printed_for_an_unfinished_run_finishes_it(zoo, own):
+    """`own` was trained with settings that no file of the shelf has, and by Python."""
+    Run(own).mark("interrupted")
+    words = shlex.split(next(line for line in zoo("show", str(own)).out.splitlines() if line.startswith("next "))[10:])
+    assert words == ["zoo", "run", str(own / "experiment.yaml"), "--resume"]
+    words[1] = "train"
+    result = zoo(*words[1:])
+    assert result.code == 0, result.err
+    assert Run(own).state == "finished"
+    assert [own] == list(Path("runs/digits_mlp").iterdir())
+
+
+def test_a_run_of_the_shelfs_settings_goes_on_by_its_name(zoo, trained):
+    run = create(Path("runs"), load_experiment("digits_mlp"), load_card("digits"), {}, {})
+    assert resume_command(run, Path("runs")) == "zoo run digits_mlp --resume"
+    run = create(Path("else where"), load_experiment("digits_mlp"), load_card("digits"), {}, {})
+    assert resume_command(run, Path("else where")) == "zoo run digits_mlp --resume --runs 'else where'"
+
+
+def test_resume_without_an_equal_run_tells_of_the_other(zoo, own):
+    Run(own).mark("interrupted")
+    changed = load_experiment(Run(own).experiment, {"train.epochs": 1, "train.optimizer": {"name": "sgd"}})
+    assert set(differences(Run(own).experiment, changed)) >= {"train.epochs=2"}
+    assert load_experiment(changed, differences(Run(own).experiment, changed)).model_dump() == Run(own).experiment.model_dump()
+    Path("digits_mlp.yaml").write_text(yamls.dump(changed.model_dump(mode="json")))
+    result = zoo("train", "digits_mlp.yaml", "--resume")
+    assert result.code == 0, result.err
+    assert f"note: no unfinished run of these settings; {own} is unfinished with train.epochs=2" in result.err
+
+
+def test_a_dataset_or_a_model_is_no_experiment(refused):
+    said = refused("run", "digits")
+    assert "no experiment named 'digits': that is a dataset" in said
+    assert "experiments of it: digits_cnn, digits_mlp      zoo experiments --dataset digits" in said
+    assert "no experiment named 'cnn_small': that is a model" in (said := refused("train", "cnn_small"))
+    assert "run one: zoo run digits_cnn" in said
+
+
+def test_a_threshold_that_is_not_a_half_is_told(zoo, table):
+    run = Path("runs/people/1")
+    shutil.copytree(table.run.path, run)
+    for threshold, said in ((0.41799, "reads     yes at 0.418 and above (threshold fitted on val)"), (0.5, "")):
+        write_json(run / "reading.json", {**table.run.reading, "threshold": threshold})
+        shown = zoo("show", str(run)).out
+        assert said in shown
+        assert ("\nreads  " in shown) == bool(said)
+    assert summary.reads({"threshold": 0.41799, "classes": ["no", "yes"]}) == "yes at 0.418 and above (threshold fitted on val)"
+    assert ("reads  " in zoo("show", str(table.bundle.path)).out) == (table.run.reading["threshold"] != 0.5)
+
+
+def test_errors_stand_with_their_unit(trained, monkeypatch):
+    card = load_card("diabetes")
+    unit = card.model_copy(update={"target": card.target.model_copy(update={"unit": "1e5 USD"})})
+    scores = {"mae": 1.0, "rmse": 2.0, "r2": 0.5}
+    run = SimpleNamespace(facts={"task": "regression"}, card=unit, metrics={"test": scores, "baseline": {"test": scores}})
+    assert [row[0] for row in summary.measured(run)] == ["mae (1e5 USD)", "rmse (1e5 USD)", "r2"]
+
+
+def test_the_pace_is_the_median_without_the_first_epoch(monkeypatch):
+    from zoo.training import progress
+
+    clock = iter([30.0, 31.0, 32.0, 41.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    line = progress.ProgressLine(0, 10)
+    line.wide = True
+    told = []
+    for epoch in range(4):
+        line.on_epoch_end(epoch, {"loss": 1.0})
+        told.append(line._pace(10 - epoch - 1))
+    assert told == ["", " 1.0 s an epoch, 8 s left", " 1.0 s an epoch, 7 s left", " 1.0 s an epoch, 6 s left"]
+
+
+def test_the_first_epoch_shows_its_running_loss():
+    from zoo.training.progress import ProgressLine
+
+    line, told = ProgressLine(0, 2), []
+    line.line = SimpleNamespace(update=lambda task, **facts: told.append(facts.get("facts")))
+    line.task, line.wide = 0, False
+    line.set_params({"steps": 2})
+    for epoch in range(2):
+        line.on_epoch_begin(epoch)
+        line.on_train_batch_end(0, {"loss": 0.25})
+        line.on_epoch_end(epoch, {"loss": 0.125})
+    assert told[:3] == [None, "loss 0.250", "loss 0.125"]
+    assert told[3] is None
+    assert told[4].startswith("loss 0.125   0 s left")
 
 
 def test_an_experiment_without_a_goal_cannot_have_it_enforced(refused):
@@ -117,8 +217,6 @@ def test_python_calls_take_a_run_in_every_way(trained):
 
 
 def test_an_experiment_is_loaded_with_its_overrides_once(trained):
-    from zoo.config import load_experiment
-
     loaded = load_experiment("digits_mlp", {"train.epochs": 3})
     assert load_experiment(loaded).train.epochs == 3
     changed = load_experiment(loaded, {"train.seed": 9})

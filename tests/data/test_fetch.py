@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.config.card import File
+from zoo.config.sources import File
 from zoo.data import fetch
 from zoo.errors import ZooError
 
@@ -211,18 +211,15 @@ def test_a_cache_that_cannot_be_written_is_told(server, tmp_path, monkeypatch):
 FETCH = """
 import sys
 from pathlib import Path
-from importlib.util import module_from_spec, spec_from_file_location
-from zoo.config.card import File
-spec = spec_from_file_location("fetch", sys.argv[1])  # alone: its package loads TensorFlow
-fetch = module_from_spec(spec)
-spec.loader.exec_module(fetch)
-fetch.locate(File(**eval(sys.argv[2])), Path())
+from zoo.config.sources import File
+from zoo.data import fetch
+fetch.locate(File(**eval(sys.argv[1])), Path())
 """
 
 
 def test_a_killed_transfer_leaves_nothing_that_is_taken_for_the_file(server, cache):
     """The process is killed in the middle; the next one fetches anew and sweeps what was left."""
-    child = subprocess.Popen([sys.executable, "-c", FETCH, fetch.__file__, repr(server.file("/slow").model_dump())])
+    child = subprocess.Popen([sys.executable, "-c", FETCH, repr(server.file("/slow").model_dump())])
     try:
         deadline = time.monotonic() + 60
         while not any(path.stat().st_size for path in files_in(cache)) and time.monotonic() < deadline:
@@ -253,3 +250,13 @@ def test_a_killed_transfer_leaves_nothing_that_is_taken_for_the_file(server, cac
 def test_what_a_card_may_not_ask_for(wrong):
     with pytest.raises(ValueError):
         File.model_validate(wrong)
+
+
+def test_all_that_cannot_be_had_is_told_at_once(server, cache):
+    files = [server.file("/missing", digit * 64, f"{digit}.bin") for digit in "012"]
+    whole = server.file("/whole")
+    with pytest.raises(ZooError, match=r"cannot fetch 0\.bin from .*: Not Found") as caught:
+        fetch.locate_all([whole, *files], ELSEWHERE)
+    assert server.asked == ["/whole", "/missing"]  # after a failure nothing more is waited for
+    assert [f"  {file.name} (sha256 {file.sha256})" for file in files] == list(caught.value.details[1:4])
+    assert whole.name not in str(caught.value)

@@ -18,7 +18,7 @@ SIZE, BATCH = 53, 8
 def split():
     """Examples whose x tells their row."""
     rows = np.arange(SIZE)
-    return Encoded(rows[:, None].astype(np.float32), (rows % 3).astype(np.int32), rows)
+    return Encoded(rows[:, None].astype(np.float32), (rows % 3).astype(np.int32))
 
 
 def order(data):
@@ -115,7 +115,7 @@ def test_bytes_and_floats_give_the_same_bits(tmp_path):
     rows = data.rows["train"]
     by_graph = preprocess.encode(data.graph, data.raw.take(rows), preprocess.served_names(data.spec))
     assert by_graph.dtype == np.float32
-    floats = Encoded(by_graph, data.encoded["train"].y, rows)
+    floats = Encoded(by_graph, data.encoded["train"].y)
     for (x, y), (same_x, same_y) in zip(batches(data.encoded["train"], 7, seed=2), batches(floats, 7, seed=2), strict=True):
         assert x.dtype == tf.float32
         assert x.numpy().tobytes() == same_x.numpy().tobytes()

@@ -277,3 +277,18 @@ def test_a_class_without_a_training_row_is_said(table, caplog):
     with caplog.at_level("WARNING", "zoo"):
         prepare(table({(row, 5): label for row, label in enumerate(labels)}))
     assert "have no training row, as 'rare'" in caplog.text
+
+
+def test_preprocessing_is_float32_whatever_the_models_precision():
+    card = load_card("digits")
+    data = prepare(card, "vector")
+    plain, pixels = data.encoded["val"].x, data.raw.features["image"][data.rows["val"]].astype(np.float32) * np.float32(255 / 16)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        data = prepare(card, "vector")
+        mixed, part = data.encoded["val"].x, np.asarray(data.graph.get_layer("vector")(pixels))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert mixed.dtype == np.float32
+    np.testing.assert_array_equal(mixed, plain)
+    np.testing.assert_allclose(part, plain, rtol=1e-5, atol=1e-5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -241,3 +243,14 @@ def test_pixels_that_are_not_finite_are_refused(npz_card):
     images[1, 0, 0] = np.nan
     with pytest.raises(ZooError, match="not finite"):
         read(npz_card(card={"image": IMAGE}, x_train=images, y_train=Y))
+
+
+def test_a_value_beyond_float32_is_no_target(npz_card):
+    card = npz_card(x_train=X, y_train=np.array([0, 1e40, 1]), card={"columns": {"a": "number", "b": "number"}, "task": "regression"})
+    with pytest.raises(ZooError, match=r"not finite in 1 rows, first in row 2\n  or larger than a float32"):
+        read(card)
+
+
+def test_sources_and_splits_need_no_keras():
+    code = "import sys, zoo.data.fetch, zoo.data.sources.csv, zoo.data.splits; assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

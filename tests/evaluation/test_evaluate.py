@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from zoo import runs
-from zoo.assembly import assemble
 from zoo.errors import ZooError
 from zoo.evaluation import evaluate, predictions
 from zoo.runs import Run
@@ -26,8 +25,7 @@ SAME = ("metrics.json", "reading.json", "baseline.json", "report.html")
 def test_a_second_evaluation_writes_the_same_bytes(digits, values, copy):
     for run in (digits, values):
         again = copy(run, without=WRITTEN)
-        given = assemble(run.experiment) if run is digits else None  # once with what training had at hand
-        assert evaluate(again, given).metrics == run.metrics
+        assert evaluate(again).metrics == run.metrics
         for name in SAME:
             mine, theirs = ((one.path / name).read_bytes().replace(str(one.path).encode(), b"") for one in (again, run))
             assert mine == theirs, name
@@ -45,7 +43,7 @@ def test_the_json_files_say_their_format_and_hold_no_nan(digits, values):
 
 def test_predictions_hold_a_row_an_example(digits, values):
     table = pd.read_parquet(digits.path / "predictions.parquet")
-    assert list(table.columns) == ["split", "id", "target", "label", "probability", *(f"score_n{digit}" for digit in range(10))]
+    assert list(table.columns) == ["split", "id", "target", "label", "probability", *(f"score_{digit}" for digit in range(10))]
     for split in ("val", "test"):
         part = table[table["split"] == split]
         assert part["id"].tolist() == digits.data["parts"][split]["ids"]
@@ -68,7 +66,7 @@ def test_whichever_write_is_interrupted_no_metrics_are_left(digits, copy, monkey
                 raise KeyboardInterrupt
             real(path, make)
 
-        for module in ("zoo.runs", "zoo.evaluation.judge", "zoo.evaluation.figures"):
+        for module in ("zoo.runs.files", "zoo.evaluation.judge", "zoo.evaluation.figures"):
             monkeypatch.setattr(f"{module}.write_atomically", write)
         try:
             evaluate(run)
@@ -171,7 +169,7 @@ def test_another_split_of_the_same_rows_is_refused(values, copy):
     run = copy(values, without=WRITTEN)
     record = run.data
     record["parts"]["test"]["ids"] = record["parts"]["test"]["ids"][1:]
-    with pytest.raises(ZooError, match="its split is drawn otherwise now"):
+    with pytest.raises(ZooError, match="it is split or fitted otherwise now"):
         evaluate(run)
 
 
@@ -246,9 +244,10 @@ def test_predictions_are_written_in_flat_memory(tmp_path):
     peaks = []
     for size in (40_000, 400_000):
         rows, outputs = np.arange(size), np.random.default_rng(0).normal(size=(size, 4)).astype(np.float32)
-        part = Part("test", rows, rows % 3, np.array(task.classes, object)[rows % 3], outputs, {}, {}, {})
+        said = predictions.answers(task, outputs, {"temperature": 1.0})
+        part = Part("test", rows, rows % 3, np.array(task.classes, object)[rows % 3], outputs, said, {}, {})
         tracemalloc.start()
-        predictions.write(tmp_path / "x.parquet", task, {"temperature": 1.0}, rows, [part])
+        predictions.write(tmp_path / "x.parquet", task, rows, [part])
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.3, peaks

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from zoo import tasks
-from zoo.bundles import identifiers
+from zoo.bundles import score_columns
 from zoo.config.metrics import METRICS
 from zoo.data import prepare
 from zoo.evaluation.metrics import baseline_metrics, metrics_of
@@ -140,7 +140,7 @@ def test_reading_json_is_what_was_applied(binary, digits):
     table = pd.read_parquet(binary.path / "predictions.parquet")
     reading = binary.reading
     classes = reading["classes"]
-    second = table[f"score_{identifiers(classes)[classes[1]]}"]
+    second = table[score_columns(classes)[1]]
     np.testing.assert_array_equal(np.where(second >= np.float32(reading["threshold"]), classes[1], classes[0]), table["label"])
     encoded = prepare(digits.card, "image").encoded["test"]
     logits = digits.model.predict(encoded.x.astype(np.float32), verbose=0) / digits.reading["temperature"]

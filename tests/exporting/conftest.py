@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import runs
-from zoo.assembly import assemble
 from zoo.bundles import Bundle
 from zoo.config import load_experiment
 from zoo.evaluation import evaluate
@@ -29,17 +27,8 @@ CATEGORIES = ("ä", "class", "lookup_class")
 
 
 def finished(root: Path, what: dict[str, Any]) -> Run:
-    """A run with what an export reads of it, of a few steps."""
-    experiment = load_experiment({"train": {"epochs": 2}, **what})
-    made = assemble(experiment)
-    made.model.fit(made.data.train, epochs=2, verbose=0)
-    run = runs.create(root, experiment, experiment.card, {}, made.data.record())
-    made.data.graph.save(run.path / "preprocess.keras")
-    made.model.save(run.path / "model.keras")
-    found = made.task.fit_reading(made.model.predict(made.data.val, verbose=0), made.data.encoded["val"].y)
-    runs.write_json(run.path / "reading.json", found)
-    run.mark("finished")
-    return run
+    """A run of a few steps, trained and evaluated by the rooms before this one."""
+    return evaluate(train(load_experiment({"train": {"epochs": 2, "tensorboard": False}, **what}), runs=root))
 
 
 def table_of_odd_names(path: Path) -> dict[str, Any]:
@@ -82,8 +71,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def digits_run(home: Path) -> Run:
     """Images of one channel, whose own scale is 0..16, by an image model; trained and evaluated by the rooms before this one."""
-    experiment = load_experiment({"dataset": "digits", "model": {"name": "cnn_small", "width": 4}, "train": {"epochs": 2}})
-    return evaluate(train(experiment, runs=home / "runs"))
+    return finished(home / "runs", {"dataset": "digits", "model": {"name": "cnn_small", "width": 4}})
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +84,13 @@ def table_run(home: Path) -> Run:
 def diabetes_run(home: Path) -> Run:
     """A regression whose answers are between 25 and 346."""
     return finished(home / "runs", {"dataset": "diabetes", "model": {"name": "mlp", "hidden": [8]}})
+
+
+@pytest.fixture(scope="session")
+def without_onnx(home: Path) -> Run:
+    """The same, of which a SavedModel alone is asked for."""
+    what = {"dataset": "diabetes", "model": {"name": "mlp", "hidden": [8]}, "export": {"formats": ["saved_model"]}}
+    return finished(home / "runs" / "without_onnx", what)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from zoo import shelf
-from zoo.config import Card, Experiment, card, load_card, yamls
+from zoo.config import Card, Experiment, card, load_card, sources, yamls
+from zoo.errors import ZooError
 
 SHELF = Path(__file__).parents[2] / "datasets"
 PLAIN = {
@@ -24,11 +25,11 @@ PLAIN = {
 IMAGE = {"type": "image", "shape": [8, 8, 1]}
 SECTIONS: dict[str, type[BaseModel]] = {
     "The card": card.Card,
-    "A file": card.File,
-    "source: sklearn": card.SklearnSource,
-    "source: idx": card.IdxSource,
-    "source: npz": card.NpzSource,
-    "source: csv": card.CsvSource,
+    "A file": sources.File,
+    "source: sklearn": sources.SklearnSource,
+    "source: idx": sources.IdxSource,
+    "source: npz": sources.NpzSource,
+    "source: csv": sources.CsvSource,
     "image": card.ImageFeature,
     "columns: number": card.NumberFeature,
     "columns: category": card.CategoryFeature,
@@ -47,10 +48,9 @@ def test_a_card_of_the_shelf_is_whole(path):
     assert one.citation
     assert one.homepage.startswith("http")
     assert path.read_text().startswith("# ")  # where it comes from
-    for file in one.source.model_dump().values():
-        if isinstance(file, dict):
-            assert file["sha256"]
-            assert file["url"].endswith(file["name"])
+    for file in one.source.files():
+        assert file.sha256
+        assert file.url.endswith(file.name)
 
 
 def test_the_shelf_holds_what_it_should():
@@ -234,3 +234,44 @@ def test_every_reference_of_a_schema_leads_somewhere():
         names = [one.split('"')[0] for one in json.dumps(schema).split('"$ref": "#/$defs/')[1:]]
         assert names
         assert set(names) <= set(schema["$defs"])
+
+
+TEST_PARTS = [
+    ({"kind": "csv", "file": "t.csv", "test_file": "u.csv"}, {}),
+    ({"kind": "npz", "file": "a.npz", "test_features": "x", "test_target": "y"}, {}),
+    (
+        {"kind": "idx", "images": "i", "labels": "l", "test_images": "u", "test_labels": "v"},
+        {"columns": None, "image": {"shape": [8, 8, 1]}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "more"), TEST_PARTS, ids=["csv", "npz", "idx"])
+def test_a_source_with_a_test_part_is_split_by_it(source, more):
+    """A split that nobody chose must not put the official test part into training."""
+    one = Card.model_validate({**PLAIN, **more, "source": source})
+    assert one.split == card.GivenSplit(kind="given")
+    assert Card.model_validate({**PLAIN, **more, "source": source, "split": {"val": 0.2}}).split.val == 0.2
+    assert Card.model_validate({**PLAIN, **more, "source": source, "split": {"kind": "random"}}).split.kind == "random"
+    files = [value for key, value in source.items() if "." in value or key in ("images", "labels", "test_images", "test_labels")]
+    assert [file.name for file in one.source.files()] == files
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_is_what_numpy_takes(seed):
+    assert Card.model_validate({**PLAIN, "split": {"seed": 2**32 - 1}}).split.seed == 2**32 - 1
+    with pytest.raises(ValidationError, match="seed"):
+        Card.model_validate({**PLAIN, "split": {"seed": seed}})
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../escaped", "a/b", "/etc", "a\0b"])
+def test_a_name_that_leads_elsewhere_is_refused(name):
+    assert shelf.check_name("a.b-c", "here") == "a.b-c"
+    with pytest.raises(ZooError, match=r"here: .* cannot be a name"):
+        shelf.check_name(name, "here")
+
+
+def test_a_file_whose_stem_is_no_name_is_no_card(tmp_path):
+    (tmp_path / "...yaml").write_text((SHELF / "iris.yaml").read_text())
+    with pytest.raises(ZooError, match=r"'\.\.' cannot be a name"):
+        load_card(tmp_path / "...yaml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo import shelf
-from zoo.config import METRICS, Experiment, load_experiment, yamls
+from zoo.config import METRICS, Experiment, load_card, load_experiment, yamls
 from zoo.config.experiment import Goal
 from zoo.errors import ZooError
 
@@ -178,3 +178,19 @@ def test_a_goal_is_met_at_its_bound(goal, met, missed):
 def test_every_metric_has_a_direction():
     assert {way for metrics in METRICS.values() for way in metrics.values()} == {"min", "max"}
     assert all("loss" in metrics for metrics in METRICS.values())
+
+
+def test_an_experiment_made_by_hand_is_resolved_once():
+    one = load_experiment(Experiment(dataset="iris", model="mlp"))
+    assert (one.name, one.card.name, one.task.name) == ("iris_mlp", "iris", "classification")
+    assert load_experiment(one) is one
+    by_card = load_experiment(Experiment(dataset=load_card("iris"), model="mlp"))
+    assert (by_card.card.name, by_card.card.folder) == ("iris", one.card.folder)
+
+
+def test_an_experiments_name_and_seed_are_checked(tmp_path):
+    (tmp_path / "...yaml").write_text(FILE)
+    with pytest.raises(ZooError, match=r"'\.\.' cannot be a name"):
+        load_experiment(tmp_path / "...yaml")
+    with pytest.raises(ZooError, match=r"train\.seed should be less than 4294967296"):
+        load_experiment({"dataset": "iris", "model": "mlp"}, {"train.seed": 2**32})

@@ -303,3 +303,12 @@ def test_a_run_does_not_change_with_the_shelf(make, experiment):
     card = yamls.read(run.path / "card.yaml").value
     assert card["target"]["classes"] == ["setosa", "versicolor", "virginica"]
     assert yamls.read(run.path / "experiment.yaml").value["train"]["optimizer"]["learning_rate"] == 1e-3
+
+
+@pytest.mark.parametrize("key", ["experiment", "dataset"])
+def test_a_name_in_a_run_that_leads_elsewhere_is_refused(make, key):
+    run = make()
+    facts = json.loads((run.path / "run.json").read_text())
+    (run.path / "run.json").write_text(json.dumps({**facts, key: "../../escaped"}))
+    with pytest.raises(ZooError, match=r"run\.json: '\.\./\.\./escaped' cannot be a name"):
+        runs.Run(run.path)

@@ -126,6 +126,23 @@ def test_what_keras_refuses_is_a_mistake_of_the_user(own_registry, builder):
         create_model("tiny", **FACTS["example"], units=-1)
 
 
+@pytest.mark.parametrize("error", [RuntimeError("out of\nmemory"), ValueError()])
+def test_a_builder_that_fails_is_told(own_registry, builder, error):
+    def fails(input_shape, num_outputs):
+        raise error
+
+    register_model("tiny", **FACTS)(fails)
+    with pytest.raises(ZooError, match=r"model 'tiny' cannot be built with .*\n  (out of|ValueError)$") as raised:
+        create_model("tiny", **FACTS["example"])
+    assert raised.value.__cause__ is error
+
+
+def test_a_builder_gives_a_keras_model(own_registry):
+    register_model("tiny", **FACTS)(lambda input_shape, num_outputs: None)
+    with pytest.raises(ZooError, match=r"builder of model 'tiny' returns a NoneType, where a keras\.Model"):
+        create_model("tiny", **FACTS["example"])
+
+
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_weights_are_loaded_or_refused(tmp_path):
     first = create_model("linear", input_shape=(4,), num_outputs=2)

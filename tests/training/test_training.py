@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -24,6 +25,7 @@ from zoo.config.experiment import OPTIMIZERS, Optimizer, Schedule
 from zoo.errors import DivergedError, ZooError
 from zoo.evaluation import evaluate
 from zoo.registry import register_model
+from zoo.runs.stopping import check_stop, stoppable
 from zoo.training import learn, train
 from zoo.training.learn import _class_weights
 
@@ -354,6 +356,17 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_go_on(number, tmp_path):
     assert "Traceback" not in said
     (run,) = runs.all_runs(tmp_path)
     assert run.state == "interrupted"
+
+
+def test_a_wish_to_stop_that_was_swallowed_is_remembered():
+    with stoppable():
+        with stoppable(), contextlib.suppress(KeyboardInterrupt):  # as a destructor would
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        with pytest.raises(KeyboardInterrupt):
+            check_stop()
+    check_stop()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_progress_line_is_for_terminals_only(tmp_path):

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.cli import lists, pipeline, predict, project, show
+from zoo.cli import lists, pipeline, predict, project, show, tables
 from zoo.cli.mistakes import translated
 from zoo.errors import Exit, Interrupted, ZooError
 
@@ -59,9 +59,9 @@ def _app() -> typer.Typer:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        import zoo
+        from importlib.metadata import version
 
-        print(f"keras-zoo {zoo.__version__}")
+        print(f"keras-zoo {version('keras-zoo')}")
         raise typer.Exit
 
 
@@ -76,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             _close_stdout()
             return Exit.DONE
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            print(": ".join(("interrupted", *stop.args)), file=sys.stderr)
             return Exit.INTERRUPTED
         except Exception as error:
             return _told(error, words)
@@ -97,7 +97,7 @@ class _Lines(logging.Handler):
     """What the rooms say: plain lines on stdout, notes and warnings on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr if record.levelno >= logging.WARNING else sys.stdout, flush=True)
+        tables.say(self.format(record), sys.stderr if record.levelno >= logging.WARNING else sys.stdout)
 
 
 @contextlib.contextmanager

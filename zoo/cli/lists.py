@@ -115,11 +115,12 @@ def runs(
     as_json: Json = False,
 ) -> int:
     """List runs, newest first: state, test metric, goal."""
+    from zoo.jobs.experiments import resume_command, state_of
     from zoo.runs import all_runs, home
 
     _check_filter("state", state, set(STATES))
     root = home("runs", runs)
-    found = [run for run in all_runs(root) if fnmatchcase(run.name, pattern) and state in (None, run.state)]
+    found = [run for run in all_runs(root) if fnmatchcase(run.name, pattern) and state in (None, state_of(run))]
     described = [_described(run) for run in found]
     if as_json:
         tables.document(described)
@@ -128,8 +129,10 @@ def runs(
         return tables.nothing(f"runs in {root}", {"pattern": pattern, "state": state})
     pairs = zip(described, found, strict=True)
     rows = [(one["experiment"], one["id"], one["state"], _told(one["test"]), _age(run), _reached(one)) for one, run in pairs]
-    tables.show(("experiment", "ID", "state", "test", "age", "goal"), rows, drop=("goal", "state"))
-    tables.hint(f"\n{tables.several(len(found), 'run')} in {root}      more: zoo show {found[0].id}")
+    tables.show(("experiment", "ID", "state", "test", "age", "goal"), rows, drop=("age", "test", "state"))
+    unfinished = [run for one, run in zip(described, found, strict=True) if one["state"] == "interrupted"]
+    go_on = f"      go on: {resume_command(unfinished[0], root)}" if unfinished else ""
+    tables.hint(f"\n{tables.several(len(found), 'run')} in {root}      more: zoo show {found[0].id}{go_on}")
     return Exit.DONE
 
 
@@ -184,7 +187,9 @@ def _epochs(experiment: Experiment) -> str:
 
 
 def _described(run: Run) -> dict[str, Any]:
-    """A run in a line; what is broken in its folder is left out here, and told by `zoo show`."""
+    """A run in a line; `broken` says what of its folder cannot be read."""
+    from zoo.jobs.experiments import state_of
+
     facts: dict[str, Any] = {
         "experiment": run.name,
         "id": run.id,
@@ -192,23 +197,16 @@ def _described(run: Run) -> dict[str, Any]:
         "state": state_of(run),
         "started": run.facts.get("started"),
     }
-    facts |= {"test": None, "goal": None, "goal_met": None}
+    facts |= {"test": None, "goal": None, "goal_met": None, "broken": None}
     try:
         goal = run.experiment.goal
         facts["goal"] = str(goal) if goal else None
-        if (run.path / "metrics.json").is_file():
-            key = goal.metric.split(".")[1] if goal else HEADLINE[str(run.facts["task"])]
+        if run.evaluated:
+            key = goal.metric.split(".")[1] if goal else HEADLINE[run.card.task]
             facts |= {"test": {key: run.metrics["test"].get(key)}, "goal_met": run.goal_met}
-    except (ZooError, KeyError) as error:
-        facts["state"] = f"{facts['state']}, broken: {error}"
+    except ZooError as error:
+        facts["broken"] = error.what
     return facts
-
-
-def state_of(run: Run) -> str:
-    """A run that says that it runs, while nobody holds it, was killed."""
-    from zoo.runs import held
-
-    return "running" if run.state == "running" and held(run.path) else "stopped" if run.state == "running" else run.state
 
 
 def _told(test: dict[str, float | None] | None) -> str:
@@ -216,9 +214,11 @@ def _told(test: dict[str, float | None] | None) -> str:
 
 
 def _reached(described: dict[str, Any]) -> str:
-    """The goal, and whether it is met."""
-    met = {None: "", True: ": met", False: ": missed"}[described["goal_met"]]
-    return f"{described['goal']}{met}" if described["goal"] else "-"
+    """Whether the goal is met, and the goal: in this order, because a narrow terminal cuts the end."""
+    if described["broken"]:
+        return f"broken: {described['broken']}"
+    met = {None: "", True: "met: ", False: "missed: "}[described["goal_met"]]
+    return f"{met}{described['goal']}" if described["goal"] else "-"
 
 
 def _age(run: Run) -> str:

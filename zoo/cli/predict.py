@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from zoo.cli import quiet, tables
+from zoo.cli import quiet, summary, tables
 from zoo.cli.options import Bundles, Runs
 from zoo.errors import ZooError
 
@@ -24,6 +24,7 @@ def predict(
     bundles: Bundles = None,
 ) -> None:
     """Answer raw values: CSV, a row an example."""
+    from zoo.bundles import Bundle
     from zoo.runs import home
 
     paths, target = [Path(name) for name in files], Path(out) if out else None
@@ -43,7 +44,8 @@ def predict(
             _write(opened, paths, stdout)
             return
     rows = _to_file(opened, paths, target)
-    tables.facts([("wrote", f"{target}      {rows:,} answers of {trained.path}")])
+    following = summary.serve(trained) if isinstance(trained, Bundle) else f"zoo export {trained.path}"
+    tables.facts([("wrote", f"{target}      {rows:,} answers of {trained.path}"), ("next", following)])
 
 
 def _check_target(target: Path, inputs: list[Path]) -> None:

@@ -29,6 +29,8 @@ def tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices("GPU")  # looks for drivers, and complains that there are none
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("nothing was started") from None  # what was caught is half a sentence, and nobody's fault
         except BaseException:
             os.dup2(stderr, 2)
             caught.seek(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +50,7 @@ def _found(name: str, runs: Path, bundles: Path) -> list[tuple[Callable[[Any], N
     """What bears the name, each with the function that tells it."""
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} or (path.exists() and len(path.parts) > 1):
-        return [_at_path(path)]
+        return [_at_path(path, bundles)]
     from zoo import registry, shelf
     from zoo.bundles import versions
     from zoo.config import load_card, load_experiment
@@ -66,13 +67,13 @@ def _found(name: str, runs: Path, bundles: Path) -> list[tuple[Callable[[Any], N
     if name in shelf.names("experiments"):
         found.append((experiment, load_experiment(name)))
     if "@" in name or name in {run.id for run in known}:
-        found.append((run, load_run(name, runs=runs)))
+        found.append((partial(run, bundles=bundles), load_run(name, runs=runs)))
     if name in exported:
         found.append((bundle, load_bundle(name, bundles=bundles)))
     if found:
         return found
     if path.exists():
-        return [_at_path(path)]
+        return [_at_path(path, bundles)]
     names = [*registry.entries(), *shelf.names("datasets"), *shelf.names("experiments"), *(one.id for one in known), *exported]
     hint = did_you_mean(name, names) if name else None
     raise ZooError(
@@ -83,14 +84,14 @@ def _found(name: str, runs: Path, bundles: Path) -> list[tuple[Callable[[Any], N
     )
 
 
-def _at_path(path: Path) -> tuple[Callable[[Any], None], Any]:
+def _at_path(path: Path, bundles: Path) -> tuple[Callable[[Any], None], Any]:
     from zoo.bundles import Bundle
     from zoo.config import load_card, load_experiment, yamls
     from zoo.jobs.opening import load_trained
 
     if path.is_dir():
         trained = load_trained(path, path, path)
-        return (bundle if isinstance(trained, Bundle) else run), trained
+        return (bundle if isinstance(trained, Bundle) else partial(run, bundles=bundles)), trained
     if not path.exists():
         raise ZooError(f"no file {path}")
     return (card, load_card(path)) if "source" in yamls.read(path).value else (experiment, load_experiment(path))
@@ -98,7 +99,7 @@ def _at_path(path: Path) -> tuple[Callable[[Any], None], Any]:
 
 def model(one: Entry) -> None:
     """A model, from the catalogue."""
-    print(f"{one.name}      model      {one.summary}")
+    tables.say(f"{one.name}      model      {one.summary}")
     size = None if one.params is None else f"{4 * one.params / 1e6:.1f} MB in float32"
     example = ", ".join(f"{key} {_plain(value)}" for key, value in one.example.items())
     measured = (
@@ -124,7 +125,7 @@ def model(one: Entry) -> None:
 
 def card(one: Card) -> None:
     """A dataset, from its card."""
-    print(f"{one.name}      dataset      {one.title}")
+    tables.say(f"{one.name}      dataset      {one.title}")
     split = ", ".join(f"{key} {_plain(value)}" for key, value in one.split.model_dump().items())
     target = f"{one.target.name}" + (f", {len(one.target.classes)} classes: {', '.join(one.target.classes)}" if one.target.classes else "")
     tables.facts(
@@ -188,15 +189,16 @@ def _header(path: Path) -> list[str]:
     return lines
 
 
-def run(one: Run) -> None:
-    """A run: what it was, how it ended, how good it is."""
-    from zoo.runs import UNFINISHED
+def run(one: Run, bundles: Path) -> None:
+    """A run: what it was, how it ended, how good it is, what became of it."""
+    from zoo.jobs.experiments import resume_command, state_of
+    from zoo.jobs.pipeline import bundle_of
 
-    facts, evaluated = one.facts, (one.path / "metrics.json").is_file()
+    facts, state, evaluated = one.facts, state_of(one), one.evaluated
     parts = ", ".join(f"{name} {part['rows']:,}" for name, part in one.data["parts"].items())
     goal = one.experiment.goal
     told = [
-        ("state", lists.state_of(one) + (f"; go on: zoo run {one.name} --resume" if one.state in UNFINISHED else "")),
+        ("state", state),
         ("model", f"{facts.get('model')}, {tables.count(facts.get('params'))} parameters"),
         ("dataset", f"{facts['dataset']}: {parts} rows"),
         ("goal", str(goal) if goal and not evaluated else ""),
@@ -206,13 +208,17 @@ def run(one: Run) -> None:
         ("versions", ", ".join(f"{name} {number}" for name, number in facts.get("versions", {}).items())),
     ]
     if evaluated:
-        summary.measured(one)  # what is broken is said before anything is printed
+        summary.measured(one), summary.run_facts(one)  # what is broken is said before anything is printed
     print(f"{one.path}      run of {one.name}")
     tables.facts(told, indent=2)
-    if evaluated:
-        summary.show(one)
-    elif one.state == "finished":
-        tables.facts([("next", f"zoo evaluate {one.path}")], indent=2)
+    if state == "interrupted":
+        tables.facts([("next", resume_command(one, one.path.parents[1]))])
+    if not evaluated:
+        tables.facts([("next", f"zoo evaluate {one.path}" if state == "finished" else "")])
+        return
+    summary.show(one)
+    made = bundle_of(one, bundles)
+    tables.facts([*summary.bundle_facts(made), ("next", f"zoo predict {made.path} FILE")] if made else [("next", f"zoo export {one.path}")])
 
 
 def bundle(one: Bundle) -> None:
@@ -221,7 +227,8 @@ def bundle(one: Bundle) -> None:
     print(f"{one.path}      bundle of {manifest['run']['path']}")
     inputs = [(name, part["name"], part["dtype"], _plain(["batch", *part["shape"]])) for name, part in manifest["inputs"].items()]
     answers = [(name, part["dtype"], _plain(part["shape"])) for name, part in manifest["answers"].items()]
-    tables.facts([("proof", one.describe()), ("created", manifest["created"]), ("serve", summary.serve(one))], indent=2)
+    told = [("proof", one.describe()), ("reads", summary.reads(manifest["reading"])), ("created", manifest["created"])]
+    tables.facts([*told, ("serve", summary.serve(one))], indent=2)
     print()
     tables.show(("takes", "in the source", "dtype", "shape"), inputs, indent=2)
     print()

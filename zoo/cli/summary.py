@@ -17,16 +17,18 @@ SHOWN = {
     "classification": ("accuracy", "f1_macro", "roc_auc", "log_loss"),
     "regression": ("mae", "rmse", "r2"),
 }
-BASELINE = {"classification": "majority class", "regression": "mean"}  # as the tasks name it, which cannot be asked without Keras
+IN_UNITS = ("mae", "rmse")  # of the metrics shown, those in the target's unit
+BASELINE = {"classification": "majority class", "regression": "training mean"}  # as the tasks name it, which cannot be asked without Keras
 
 
 def measured(run: Run) -> Rows:
-    """Name, value and baseline of the test metrics that are shown."""
+    """Name, value and baseline of the test metrics that are shown; behind the name, the unit that they are in."""
     metrics, task = run.metrics, str(run.facts["task"])
     binary = len(metrics["test"].get("per_class", ())) == 2
     names = [name for name in SHOWN[task] if name != "roc_auc" or binary]
-    parts = (metrics["test"], metrics["baseline"]["test"])
-    return [(name, *(_number(part.get(name)) for part in parts)) for name in names]
+    parts, unit = (metrics["test"], metrics["baseline"]["test"]), run.card.target.unit
+    told = {name: f"{name} ({unit})" for name in IN_UNITS if unit}
+    return [(told.get(name, name), *(_number(part.get(name)) for part in parts)) for name in names]
 
 
 def show(run: Run) -> None:
@@ -52,12 +54,18 @@ def goal_of(run: Run) -> dict[str, Any] | None:
 
 
 def run_facts(run: Run) -> Facts:
-    """Goal, run and report."""
+    """How a binary answer is read, goal, run and report."""
     goal = goal_of(run)
     told = ""
     if goal:
         told = f"{run.experiment.goal}: {'met' if goal['met'] else 'missed'}" + ("" if goal["met"] else f", it is {_exact(goal['value'])}")
-    return [("goal", told), ("run", str(run.path)), ("report", str(run.path / "report.html"))]
+    return [("reads", reads(run.reading)), ("goal", told), ("run", str(run.path)), ("report", str(run.path / "report.html"))]
+
+
+def reads(reading: dict[str, Any]) -> str:
+    """From which probability on the second of two classes is the answer; nothing where it is the likelier one."""
+    threshold = reading.get("threshold", 0.5)
+    return "" if threshold == 0.5 else f"{reading['classes'][1]} at {threshold:.3g} and above (threshold fitted on val)"
 
 
 def _exact(value: float | None) -> str:
@@ -83,16 +91,17 @@ def best(run: Run) -> Facts:
     return [("best", f"epoch {epoch}: " + ", ".join(f"{name} {row[name]:.4g}" for name in history.columns if name.startswith("val.")))]
 
 
-def as_json(run: Run, bundle: Bundle) -> dict[str, Any]:
-    """All of it, for a script."""
+def as_json(run: Run, bundle: Bundle | None = None) -> dict[str, Any]:
+    """All of it, for a script; what is not there yet is null."""
+    evaluated = run.evaluated
     return {
         "experiment": run.name,
         "run": str(run.path),
         "state": run.state,
         "best_epoch": run.facts.get("best_epoch"),
-        "metrics": {key: value for key, value in run.metrics.items() if key != "format"},
-        "goal": goal_of(run),
-        "report": str(run.path / "report.html"),
-        "bundle": {"path": str(bundle.path), "version": bundle.version, "proof": bundle.proof},
-        "serve": serve(bundle),
+        "metrics": {key: value for key, value in run.metrics.items() if key != "format"} if evaluated else None,
+        "goal": goal_of(run) if evaluated else None,
+        "report": str(run.path / "report.html") if evaluated else None,
+        "bundle": {"path": str(bundle.path), "version": bundle.version, "proof": bundle.proof} if bundle else None,
+        "serve": serve(bundle) if bundle else None,
     }

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from zoo.errors import Exit
 
 RIGHT = {"params", "FLOPs", "value", "age"}  # columns of numbers stand flush right
 WIDEST = 28  # in a terminal; the last column may have the rest of the line
+PATHS = {"run", "report", "cache", "runs", "bundles"}  # facts that are nothing else, and stay in one piece
 LAST = 20  # a last column narrower than this tells nothing, so another column is left out
 
 Rows = Sequence[Sequence[str]]
@@ -22,7 +25,7 @@ Rows = Sequence[Sequence[str]]
 def show(columns: Sequence[str], rows: Rows, *, indent: int = 0, right: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
     """A table. A terminal's width is kept: cells are cut, and where that is not enough the columns `drop` are left out in turn.
 
-    Elsewhere nothing is cut, so that a pipe gets every fact.
+    What is left out is said below. Elsewhere nothing is cut, so that a pipe gets every fact.
     """
     lines = [list(columns), *(list(row) for row in rows)]
     terminal = sys.stdout.isatty()
@@ -34,6 +37,9 @@ def show(columns: Sequence[str], rows: Rows, *, indent: int = 0, right: Sequence
         cells = [cell.rjust(width) if flush else cell.ljust(width) for cell, width, flush in zip(line, widths, flush_right, strict=True)]
         text = (" " * indent + "  ".join(cells)).rstrip()
         print(f"\x1b[1m{text}\x1b[0m" if terminal and number == 0 and "NO_COLOR" not in os.environ else text)
+    left_out = [name for name in columns if name not in lines[0]]
+    if left_out:
+        say(f"(no room for: {', '.join(left_out)}; --json has all)")
 
 
 def _fitting(lines: list[list[str]], width: int, drop: Sequence[str]) -> list[list[str]]:
@@ -60,8 +66,32 @@ def _cut(text: str, width: int) -> str:
 def facts(pairs: Sequence[tuple[str, str]], *, indent: int = 0, width: int = 9) -> None:
     """`name      what`, a line each; what is empty is left out."""
     for name, what in pairs:
-        if what:
-            print(" " * indent + f"{name:<{width}} {what}".rstrip())
+        if what and name in PATHS:
+            print(" " * indent + f"{name:<{width}} {what}")
+        elif what:
+            say(" " * indent + f"{name:<{width}} {what}".rstrip(), hang=indent + width + 1)
+
+
+# To be copied: it stays in one piece, as each word and path does.
+COMMAND = re.compile(r"(?<![\w./-])(?:zoo|docker|pip) \S.*?(?= {3}|;|$)", re.MULTILINE)
+
+
+def wrapped(text: str, width: int, hang: int = 2) -> str:
+    """The text in lines of at most `width`, broken at spaces; all but the first are indented by `hang`."""
+    kept = COMMAND.sub(lambda found: found[0].replace(" ", "\0"), text)
+    lines: list[str] = []
+    for line in kept.split("\n"):
+        first = line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(
+            line.strip(), width, initial_indent=first, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+    return "\n".join(lines).replace("\0", " ")
+
+
+def say(text: str, file: TextIO | None = None, *, hang: int = 2) -> None:
+    """Prints a line (on stdout, if nothing else is given); in a terminal it is broken between words."""
+    file = file or sys.stdout
+    print(wrapped(text, shutil.get_terminal_size().columns, hang) if file.isatty() else text, file=file, flush=True)
 
 
 def document(data: Any) -> None:
@@ -73,7 +103,7 @@ def document(data: Any) -> None:
 
 def hint(text: str) -> None:
     """What to type next; on stderr, so that a list can be piped."""
-    print(text, file=sys.stderr)
+    say(text, sys.stderr)
 
 
 @contextlib.contextmanager

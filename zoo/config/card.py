@@ -6,122 +6,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    NonNegativeInt,
-    PositiveInt,
-    PrivateAttr,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, NonNegativeInt, PositiveInt, PrivateAttr, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+from zoo.config.parts import Fraction as Fraction  # models know it from here
+from zoo.config.parts import Part, Seed
+from zoo.config.sources import TEST_PART, USUAL_MISSING, CsvSource, Source
+
 Range = Annotated[tuple[NonNegativeInt, NonNegativeInt], Field(description="half-open range of row numbers")]
-
-
-class Part(BaseModel):
-    """Plain, frozen data; a key that it does not know is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
-
-class Named(Part):
-    """A part that may stand as its name alone."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
-
-
-class File(Named):
-    """A file of a source: fetched by name and sha256, or, without a hash, a path of the user's own."""
-
-    name: Annotated[str, Field(min_length=1, description="file name; without sha256, a path relative to the card")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-
-    @model_validator(mode="after")
-    def _fetched_whole(self) -> File:
-        if self.url and not self.sha256:
-            raise ValueError(f"{self.name} has a url but no sha256; what is fetched is checked")
-        if self.sha256 and (Path(self.name).name != self.name):
-            raise ValueError(f"{self.name} is a path; a file with a sha256 is found by its name alone")
-        return self
-
-    def beside(self, folder: Path) -> Path:
-        """The path of a user's own file: relative to the card's folder, or where it is not there, to the working folder."""
-        near, here = folder / self.name, Path(self.name)
-        return near if near.exists() or not here.is_file() else here
-
-
-class SklearnSource(Part):
-    """A set that ships inside scikit-learn: no network."""
-
-    kind: Literal["sklearn"]
-    name: Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
-
-
-class IdxSource(Part):
-    """The idx.gz files of the MNIST family: images and labels, train and, if there are any, test."""
-
-    kind: Literal["idx"]
-    images: File
-    labels: File
-    test_images: File | None = None
-    test_labels: File | None = None
-
-    @model_validator(mode="after")
-    def _test_is_whole(self) -> IdxSource:
-        if (self.test_images is None) != (self.test_labels is None):
-            raise ValueError("test_images and test_labels go together")
-        return self
-
-
-class NpzSource(Part):
-    """NumPy arrays by name: `features` (n, height, width[, channels]) or (n, columns), `target` (n,); test arrays if there are any."""
-
-    kind: Literal["npz"]
-    file: File
-    features: str = "x_train"
-    target: str = "y_train"
-    test_features: str | None = None
-    test_target: str | None = None
-
-    @model_validator(mode="after")
-    def _test_is_whole(self) -> NpzSource:
-        if (self.test_features is None) != (self.test_target is None):
-            raise ValueError("test_features and test_target go together")
-        return self
-
-
-USUAL_MISSING = ("", "NA", "?")
-
-
-class CsvSource(Part):
-    """A table with a header line. Columns of the card are read by name, the others are left alone."""
-
-    kind: Literal["csv"]
-    file: File
-    test_file: File | None = None
-    separator: Annotated[str, Field(pattern=r"^[\t !#-~]$", description="one ASCII character, no quote")] = ","
-    missing: tuple[str, ...] = USUAL_MISSING
-
-
-Source = Annotated[SklearnSource | IdxSource | NpzSource | CsvSource, Field(discriminator="kind")]
 
 
 class ImageFeature(Part):
     """Pixels of one fixed size; `range` is the source's own scale, which becomes 0..255 for the models."""
 
-    type: Literal["image"]
+    type: Literal["image"] = "image"
     shape: tuple[PositiveInt, PositiveInt, Literal[1, 3]]
     range: tuple[float, float] = (0.0, 255.0)
 
@@ -169,7 +67,7 @@ class ShuffledSplit(Part):
     kind: Literal["stratified", "random"] = "stratified"
     val: Annotated[float, Field(gt=0, lt=1)] = 0.15
     test: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _leaves_something(self) -> ShuffledSplit:
@@ -183,7 +81,7 @@ class GivenSplit(Part):
 
     kind: Literal["given"]
     val: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 class FixedSplit(Part):
@@ -226,7 +124,7 @@ class Card(Part):
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
-        """A column may be its type alone; a split without a kind is stratified by label, random where there are none."""
+        """A column may be its type alone; a split without a kind is the source's own, else by label, else random."""
         if not isinstance(value, dict):
             return value
         value = dict(value)
@@ -234,7 +132,10 @@ class Card(Part):
             value["columns"] = {name: _short(column) for name, column in value["columns"].items()}
         split = value.get("split", {})
         if isinstance(split, dict) and "kind" not in split:
-            value["split"] = {"kind": "random" if value.get("task") == "regression" else "stratified", **split}
+            source = value.get("source")
+            named = source if isinstance(source, dict) else getattr(source, "__dict__", {})
+            drawn = "random" if value.get("task") == "regression" else "stratified"
+            value["split"] = {"kind": "given" if any(named.get(key) for key in TEST_PART) else drawn, **split}
         return value
 
     @classmethod

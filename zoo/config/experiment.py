@@ -9,7 +9,6 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
@@ -17,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from zoo.config.card import Card, Fraction, Named, Part
+from zoo.config.card import Card
 from zoo.config.metrics import split_metric
+from zoo.config.parts import Fraction, Named, Part, Seed
 
 # What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -151,7 +151,7 @@ class Train(Part):
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 64
-    seed: NonNegativeInt = 1
+    seed: Seed = 1
     optimizer: Optimizer = Field(default_factory=lambda: Optimizer.model_validate({}))
     schedule: Schedule = Field(default_factory=lambda: Schedule.model_validate({}))
     early_stopping: EarlyStopping | None = EarlyStopping()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from zoo import registry, shelf
 from zoo.config import yamls
-from zoo.config.card import Card, File
+from zoo.config.card import Card
 from zoo.config.experiment import Experiment, ModelChoice, TaskChoice
 from zoo.config.explain import explain
 from zoo.config.metrics import METRICS, split_metric
@@ -26,7 +26,7 @@ def load_card(name: str | Path) -> Card:
     path = shelf.find("datasets", str(name))
     document = yamls.read(path)
     card = _validate(Card, document, "a card")
-    card._name, card._folder = path.stem, path.resolve().parent
+    card._name, card._folder = shelf.check_name(path.stem, str(path)), path.resolve().parent
     return card
 
 
@@ -41,23 +41,24 @@ def load_experiment(what: str | Path | Mapping[str, Any] | Experiment, overrides
         ZooError: what is wrong, in which file and line, and the nearest right name.
     """
     overrides = dict(overrides) if isinstance(overrides, Mapping) else list(overrides)
-    if isinstance(what, Experiment) and not overrides:
+    if isinstance(what, Experiment) and what._card and not overrides:
         return what  # frozen, and checked when it was made
-    document, name, card = _opened(what)
+    document, name = _opened(what)
+    given = what.get("dataset") if isinstance(what, Mapping) else getattr(what, "dataset", None)
+    card = given if isinstance(given, Card) else getattr(what, "_card", None)
     override(document, overrides)
     experiment = _validate(Experiment, document, "an experiment")
-    same_card = card if experiment.dataset == getattr(what, "dataset", None) else None
+    same_card = card if _plain(experiment.dataset) == _plain(given) else None
     return resolve(experiment, name, document, same_card)
 
 
-def _opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Document, str, Card | None]:
-    """The document of an experiment, its name, and its card where that is loaded already."""
-    if isinstance(what, Experiment):
-        return yamls.Document(what.model_dump(mode="json"), "the experiment"), what.name, what.card
-    if isinstance(what, Mapping):
-        return yamls.Document(_plain(what), "the experiment"), _name_of(what), None
+def _opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Document, str]:
+    """The document of an experiment, and its name."""
+    if isinstance(what, (Mapping, Experiment)):
+        plain = _plain(what)
+        return yamls.Document(plain, "the experiment"), what.name if isinstance(what, Experiment) and what._card else _name_of(plain)
     path = shelf.find("experiments", str(what))
-    return yamls.read(path), path.stem, None
+    return yamls.read(path), path.stem
 
 
 def _name_of(what: Mapping[str, Any]) -> str:
@@ -69,6 +70,7 @@ def _name_of(what: Mapping[str, Any]) -> str:
 
 def resolve(experiment: Experiment, name: str, document: yamls.Document, card: Card | None = None) -> Experiment:
     """Checks an experiment's names against its card and model, and fills in what follows from them."""
+    shelf.check_name(name, document.where)
     if card is None:
         card = experiment.dataset if isinstance(experiment.dataset, Card) else _card(experiment.dataset, document)
     task = experiment.task or TaskChoice(name=card.task)
@@ -190,10 +192,4 @@ def _validate(kind: type[Model], document: yamls.Document, noun: str) -> Model:
 
 def absolute(card: Card) -> Card:
     """The card with the user's own paths made absolute, so that a run finds its data again from anywhere."""
-    data = card.model_dump(mode="json")
-    for key, value in data["source"].items():
-        if isinstance(value, dict) and value.get("name") and not value.get("sha256"):
-            data["source"][key] = {**value, "name": str(File(**value).beside(card.folder).resolve())}
-    moved = Card.model_validate(data)
-    moved._name, moved._folder = card.name, card.folder
-    return moved
+    return card.model_copy(update={"source": card.source.absolute(card.folder)})

@@ -53,8 +53,8 @@ class Dataset:
         features = self.raw.take(rows)
         if self.spec["modality"] == "image" and (self.spec["scale"], self.spec["offset"]) == (1.0, 0.0):
             images = features["image"]  # nothing to compute: they are cast a batch at a time
-            return Encoded(images if images.dtype == np.uint8 else images.astype(np.float32), y, rows)
-        return Encoded(preprocess.encode(self.graph, features, preprocess.served_names(self.spec)), y, rows)
+            return Encoded(images if images.dtype == np.uint8 else images.astype(np.float32), y)
+        return Encoded(preprocess.encode(self.graph, features, preprocess.served_names(self.spec)), y)
 
     @property
     def train(self) -> tf.data.Dataset:

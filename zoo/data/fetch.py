@@ -8,10 +8,11 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from zoo.config.card import File
+from zoo.config.sources import File
 from zoo.errors import ZooError
 from zoo.runs import make_folder, sweep, write_atomically
 
@@ -35,6 +36,34 @@ def locate(file: File, folder: Path) -> Path:
     Raises:
         ZooError: it is nowhere and cannot be fetched, or it is not the file that the hash names.
     """
+    return locate_all([file], folder)[0]
+
+
+def locate_all(files: Sequence[File], folder: Path) -> list[Path]:
+    """The paths of several files, as `locate` gives them; those that cannot be had are told all at once."""
+    found, lacking, first = [], [], None
+    for file in files:
+        path = _at_hand(file, folder)
+        if path is None and file.url and first is None:  # after a failure no further file is waited for
+            try:
+                path = _fetched(file)
+            except Unfetched as error:
+                first = error
+        if path is None:
+            lacking.append(file)
+        else:
+            found.append(path)
+    if lacking:
+        raise ZooError(first.what if first else f"no file {lacking[0].name}", *(first.details if first else ()), *_by_hand(lacking))
+    return found
+
+
+class Unfetched(ZooError):
+    """A file that its url does not give."""
+
+
+def _at_hand(file: File, folder: Path) -> Path | None:
+    """A file that need not be fetched: the user's own, in `ZOO_DATA_DIR`, or in the cache."""
     if file.sha256 is None:
         where = file.beside(folder)
         if where.is_file():
@@ -43,13 +72,20 @@ def locate(file: File, folder: Path) -> Path:
     found = _in_data_dir(file)
     if found:
         return found
-    cached = cache_folder() / file.sha256[:16] / file.name
+    cached = _cached(file)
     if cached.is_file():
         if sha256_of(cached) == file.sha256:
             return cached
         cached.unlink()
-    if not file.url:
-        raise ZooError(f"no file {file.name}", *_by_hand(file))
+    return None
+
+
+def _cached(file: File) -> Path:
+    return cache_folder() / str(file.sha256)[:16] / file.name
+
+
+def _fetched(file: File) -> Path:
+    cached = _cached(file)
     make_folder(cached.parent)
     sweep(cached.parent)
     write_atomically(cached, lambda temporary: _download(file, temporary))
@@ -103,14 +139,15 @@ def _download(file: File, target: Path) -> None:
                 raise ConnectionError(f"the transfer broke off after {out.tell():,} of {total:,} bytes")
     except (urllib.error.URLError, TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise ZooError(f"cannot fetch {file.name} from {file.url}: {reason}", *_by_hand(file)) from None
+        raise Unfetched(f"cannot fetch {file.name} from {file.url}: {reason}") from None
     got = sha256_of(target)
     if got != file.sha256:
-        raise ZooError(f"{file.url} gave another file than the card names", f"sha256 {got}", f"expected {file.sha256}", *_by_hand(file))
+        raise Unfetched(f"{file.url} gave another file than the card names", f"sha256 {got}", f"expected {file.sha256}")
 
 
-def _by_hand(file: File) -> tuple[str, str]:
+def _by_hand(files: list[File]) -> tuple[str, ...]:
+    named = [f"{file.name} (sha256 {file.sha256})" for file in files]
     return (
-        f"put {file.name} (sha256 {file.sha256}) into a folder",
+        *([f"put {named[0]} into a folder"] if len(named) == 1 else ["put into a folder:", *(f"  {name}" for name in named)]),
         "and name that folder, or one above it, in the environment variable ZOO_DATA_DIR",
     )

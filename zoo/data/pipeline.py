@@ -14,14 +14,13 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Encoded:
-    """A split, encoded once: what the model takes, the target, and the row numbers in the source.
+    """A split, encoded once: what the model takes, and the target.
 
     `x` is float32, or uint8 for pixels that are 0..255 already: they are cast a batch at a time, at a quarter of the memory.
     """
 
     x: np.ndarray
     y: np.ndarray
-    rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.y)

@@ -117,7 +117,8 @@ def encode_target(spec: Spec, target: np.ndarray) -> np.ndarray:
     wanted = spec["target"]
     if "classes" in wanted:
         place = {value: index for index, value in enumerate(wanted["values"])}
-        return np.array([place[str(value)] for value in target], np.int32)
+        values, which = np.unique(target, return_inverse=True)
+        return np.array([place[str(value)] for value in values], np.int32)[which]
     return ((target - wanted["mean"]) / wanted["std"]).astype(np.float32)
 
 
@@ -157,7 +158,9 @@ def after_pixels(spec: Spec) -> Any:
     """From pixels 0..255 to what the model takes: the image itself, or a standardised vector."""
     if spec["modality"] == "image":
         return lambda x: x
-    return keras.Sequential([layers.Flatten(), Standardise([spec["mean"]], [spec["std"]])], name="vector")
+    pixels = keras.Input(spec["shape"], dtype="float32")
+    flat = layers.Flatten(dtype="float32")(pixels)
+    return keras.Model(pixels, Standardise([spec["mean"]], [spec["std"]])(flat), name="vector")  # a Sequential would cast to the policy
 
 
 def encode(model: keras.Model, features: dict[str, np.ndarray], names: dict[str, str], batch: int = 4096) -> np.ndarray:

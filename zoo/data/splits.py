@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from zoo.config.card import Card, FixedSplit, GivenSplit
 from zoo.data.sources import Raw
 from zoo.errors import ZooError
+
+log = logging.getLogger("zoo")
 
 SPLITS = ("train", "val", "test")
 
@@ -27,6 +30,8 @@ def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
         if raw.given is None:
             raise ZooError(f"split: given, but the source of '{card.name}' has no test part of its own", "use kind: stratified or random")
         labels = raw.target if card.task == "classification" else None
+        if labels is not None:
+            _refuse_unseen(card, labels, raw.given)
         train, val = _cut(card, everything[raw.given == "train"], plan.val, labels, plan.seed)
         rows = {"train": train, "val": val, "test": everything[raw.given == "test"]}
     else:
@@ -34,10 +39,28 @@ def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
         rest, test = _cut(card, everything, plan.test, labels, plan.seed)
         train, val = _cut(card, rest, plan.val * len(raw) / len(rest), labels, plan.seed)
         rows = {"train": train, "val": val, "test": test}
+    if (
+        raw.given is not None
+        and not isinstance(plan, GivenSplit)
+        and (raw.given[np.concatenate([rows["train"], rows["val"]])] == "test").any()
+    ):
+        log.warning("note: split: %s mixes the source's own test part into what is learned; kind: given keeps it apart", plan.kind)
     empty = [name for name in SPLITS if len(rows[name]) == 0]
     if empty:
         raise ZooError(f"the split of '{card.name}' leaves no rows for {empty[0]}")
     return {name: np.sort(rows[name]) for name in SPLITS}
+
+
+def _refuse_unseen(card: Card, labels: np.ndarray, given: np.ndarray) -> None:
+    """Raises ZooError where the test part holds labels that the training part lacks: nothing could learn them."""
+    known = np.unique(labels[given == "train"])
+    unseen = [f"'{label}'" for label in np.unique(labels[given == "test"]) if label not in known]
+    if unseen:
+        raise ZooError(
+            f"the test part of '{card.name}' holds labels that its training part lacks: {', '.join(unseen[:10])}",
+            f"the training part has: {', '.join(str(label) for label in known[:10])}",
+            "write them alike in both parts, or use split: {kind: stratified}",
+        )
 
 
 def _cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:

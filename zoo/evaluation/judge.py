@@ -12,7 +12,7 @@ from zoo.data import Dataset, preprocess
 from zoo.data.sources import Raw
 from zoo.errors import ZooError
 from zoo.evaluation import distributions, figures, predictions, report
-from zoo.evaluation.metrics import baseline_metrics, metrics_of
+from zoo.evaluation.metrics import baseline_metrics
 from zoo.evaluation.parts import Judged, Part
 from zoo.runs import Run, locked, make_folder, sweep, write_atomically, write_json, write_text
 from zoo.tasks import Regression, Task
@@ -38,9 +38,7 @@ def judge(run: Run) -> Run:
 def _write(judged: Judged) -> None:
     folder, parts = judged.run.path, [judged.val, judged.test]
     write_json(folder / "reading.json", judged.reading)
-    write_atomically(
-        folder / "predictions.parquet", lambda path: predictions.write(path, judged.task, judged.reading, judged.data.raw.ids, parts)
-    )
+    write_atomically(folder / "predictions.parquet", lambda path: predictions.write(path, judged.task, judged.data.raw.ids, parts))
     write_json(folder / "baseline.json", distributions.distributions(judged))
     make_folder(folder / "figures")
     drawn = figures.draw(judged, folder / "figures")
@@ -69,13 +67,14 @@ def _target(task: Task, data: Dataset, name: str) -> np.ndarray:
 
 def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray) -> Part:
     y, rows = _target(task, data, name), data.rows[name]
+    answers = predictions.answers(task, outputs, reading)
     return Part(
         name=name,
         rows=rows,
         y=y,
         target=np.array(data.classes, object)[y] if data.classes else data.raw.target[rows],
         outputs=outputs,
-        answers=predictions.answer_columns(task, outputs, reading),
-        metrics=metrics_of(task, outputs, y, reading),
+        answers=answers,
+        metrics=task.measure(outputs, y, answers),
         baseline=baseline_metrics(task, _target(task, data, "train"), y),
     )

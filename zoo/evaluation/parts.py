@@ -22,7 +22,7 @@ class Part:
         y: the encoded target, (n,): class numbers, or standardised values in float64.
         target: the target as people read it, (n,): class names, or values in their own units.
         outputs: of the model, float32 (n, outputs).
-        answers: by name, (n,); the scores of all classes are left out.
+        answers: by name, (n,) each; `scores` (n, classes).
         metrics: of the model.
         baseline: of whoever looks at no input.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from zoo.assembly import Opened
-from zoo.bundles import identifiers
+from zoo.bundles import score_columns
 from zoo.data import preprocess
 from zoo.data.sources import Raw
 from zoo.evaluation.parts import Part
@@ -45,50 +45,38 @@ def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
     return outputs
 
 
-def answers(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
-    """The named answers, at most CHUNK rows at a time; text as str."""
-    for start in range(0, len(outputs), CHUNK):
-        said = task.read(tf.constant(outputs[start : start + CHUNK]), reading)
-        yield {name: _as_text(value.numpy()) for name, value in said.items()}
+def answers(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The named answers to all outputs, read CHUNK rows at a time; text as str."""
+    pieces = [task.read(tf.constant(outputs[start : start + CHUNK]), reading) for start in range(0, len(outputs), CHUNK)]
+    return {name: np.concatenate([_as_text(piece[name].numpy()) for piece in pieces]) for name in pieces[0]}
 
 
 def _as_text(values: np.ndarray) -> np.ndarray:
     return np.array([one.decode() for one in values], object) if values.dtype == object else values
 
 
-def answer_columns(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The answers that are one value an example, (n,) each."""
-    pieces = [{name: values for name, values in piece.items() if values.ndim == 1} for piece in answers(task, outputs, reading)]
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
-def write(path: Path, task: Task, reading: dict[str, Any], ids: np.ndarray, parts: list[Part]) -> None:
+def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
     """A row an example: split, id (row number in the source), target, and the answers; `scores` is a column a class.
 
     Args:
         path: of the Parquet file.
-        task, reading: which read the outputs.
+        task: which gave the answers.
         ids: `Raw.ids`.
         parts: in the order of the file.
     """
     numbers, text = pa.float32(), pa.string()
-    is_text = parts[0].target.dtype == object
-    fields = [("split", text), ("id", pa.int64()), ("target", text if is_text else pa.float64())]
+    scores = score_columns(getattr(task, "classes", ()))
+    fields = [("split", text), ("id", pa.int64()), ("target", text if parts[0].target.dtype == object else pa.float64())]
     for name, dtype in task.served().items():
-        names = _score_columns(task) if name == "scores" else [name]
-        fields += [(one, text if dtype == "string" else numbers) for one in names]
+        fields += [(one, text if dtype == "string" else numbers) for one in (scores if name == "scores" else [name])]
     schema = pa.schema(fields)
     with pq.ParquetWriter(path, schema) as file:
         for part in parts:
-            start = 0
-            for said in answers(task, part.outputs, reading):
-                span = slice(start, start := start + len(next(iter(said.values()))))
-                columns = {"split": [part.name] * (span.stop - span.start), "id": ids[part.rows[span]], "target": part.target[span]}
+            for start in range(0, len(part.rows), CHUNK):
+                span = slice(start, start + CHUNK)
+                said = {name: values[span] for name, values in part.answers.items()}
                 if "scores" in said:
-                    columns |= dict(zip(_score_columns(task), said.pop("scores").T, strict=True))
-                file.write_batch(pa.record_batch({**columns, **said}, schema=schema))
-
-
-def _score_columns(task: Task) -> list[str]:
-    classes: list[str] = getattr(task, "classes", [])
-    return [f"score_{name}" for name in identifiers(classes).values()]
+                    said |= dict(zip(scores, said.pop("scores").T, strict=True))
+                rows = part.rows[span]
+                columns = {"split": [part.name] * len(rows), "id": ids[rows], "target": part.target[span], **said}
+                file.write_batch(pa.record_batch(columns, schema=schema))

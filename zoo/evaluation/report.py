@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,6 @@ HEADLINE = {
     "regression": ("mae", "rmse", "r2"),
 }
 MEANING = {
-    "loss": "what training made small",
     "accuracy": "answers that are right",
     "balanced_accuracy": "answers that are right, each class counting alike",
     "top_5_accuracy": "the truth is among the five likeliest",
@@ -35,6 +35,10 @@ MEANING = {
     "mse": "mean of the squared errors",
     "rmse": "root of the mean squared error: large ones weigh more",
     "r2": "share of the variance that is explained",
+}
+LOSS = {
+    "classification": "what training made small: the log_loss before the temperature",
+    "regression": "what training made small: the mse of the standardised target",
 }
 CAPTIONS = {
     "learning_curves": "Learning curves: the loss, and the metric that is logged beside it, on the training and the val split.",
@@ -120,11 +124,14 @@ def _beside(judged: Judged, name: str) -> dict[str, Any]:
 
 
 def _meaning(judged: Judged, name: str) -> str:
+    if name == "loss":
+        return LOSS[judged.task.name]
     unit = judged.data.card.target.unit
     return f"{MEANING[name]}, in {unit}" if unit and name in ("mae", "rmse") else MEANING[name]
 
 
 def _metrics(judged: Judged) -> list[dict[str, Any]]:
+    few = len(judged.data.classes or ()) <= 5  # of five classes the truth is always among the five likeliest
     return [
         {
             "name": name,
@@ -135,6 +142,7 @@ def _metrics(judged: Judged) -> list[dict[str, Any]]:
             "baseline": judged.test.baseline[name],
         }
         for name, way in METRICS[judged.task.name].items()
+        if not (few and name == "top_5_accuracy")
     ]
 
 
@@ -172,7 +180,7 @@ def _data(judged: Judged) -> list[tuple[str, str]]:
     card, record = judged.data.card, judged.run.data
     sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in judged.data.rows.items())
     source = f"{card.source.kind}: {getattr(card.source, 'name', '')}".rstrip(": ")
-    files = [(name, f"sha256 {digest}") for name, digest in record["files"].items()]
+    files = [("file", f"{name}, sha256 {digest}") for name, digest in record["files"].items()]
     told = [
         ("dataset", f"{card.name}: {card.title}"),
         ("examples", judged.data.describe()),
@@ -251,9 +259,9 @@ def _versions(judged: Judged) -> list[tuple[str, str]]:
 
 def _commands(judged: Judged) -> list[tuple[str, str]]:
     run, file = judged.run, "one.png" if judged.data.card.image else "new.csv"
+    folder = shlex.quote(str(run.path))
     return [
-        ("export it for TensorFlow Serving, with a proof", f"zoo export {run.path}"),
-        ("ask it, with raw values", f"zoo predict {run.path} {file} -o answers.csv"),
-        ("serve what was exported", f"docker compose -f bundles/{run.name}/docker-compose.yml up"),
-        ("train it again", f"zoo run {run.name}"),
+        ("make a bundle of it that TensorFlow Serving reads, with a proof", f"zoo export {folder}"),
+        ("ask it, with raw values", f"zoo predict {folder} {file}"),
+        ("train it again", f"zoo run {shlex.quote(run.name)}"),
     ]

@@ -5,21 +5,21 @@ Importing it loads neither TensorFlow nor Keras: the process of the proof does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.bundles import Bundle
 from zoo.runs import Run
 
 
-def export(run: Run, bundles: Path, formats: Sequence[str] | None = None) -> Bundle:
+def export(run: Run, bundles: Path) -> Bundle:
     """Makes the next version of a run's bundle, `bundles/NAME/VERSION/`, and proves every format of it.
+
+    The formats are those of the experiment's `export.formats`; by default SavedModel, and ONNX where the catalogue says that
+    it passes.
 
     Args:
         run: finished and evaluated.
         bundles: the folder that holds `NAME/VERSION`.
-        formats: `saved_model` and what stands beside it; default: what the experiment says, else SavedModel, and ONNX
-            where the catalogue says that it passes.
 
     Returns:
         The bundle. It appears whole or not at all, whenever the process is killed.
@@ -31,7 +31,7 @@ def export(run: Run, bundles: Path, formats: Sequence[str] | None = None) -> Bun
     """
     from zoo.exporting.release import release
 
-    return release(run, bundles, formats)
+    return release(run, bundles)
 
 
 __all__ = ["export"]

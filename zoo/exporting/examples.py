@@ -10,8 +10,8 @@ import tensorflow as tf
 from zoo.assembly import Opened, served_inputs
 from zoo.bundles import in_batches
 from zoo.data import preprocess
+from zoo.data.images import after_pixels
 from zoo.exporting.golden import Arrays, Golden
-from zoo.exporting.saved_model import after_pixels
 from zoo.runs import Run
 
 COUNT = 16
@@ -61,7 +61,7 @@ def _files(pixels: np.ndarray) -> np.ndarray:
 
 
 def _answers_to_pixels(opened: Opened, pixels: np.ndarray) -> Arrays:
-    call = tf.function(lambda image: opened.read(after_pixels(opened)(image)), autograph=False)
+    call = tf.function(lambda image: opened.read(after_pixels(opened.graph, opened.spec)(image)), autograph=False)
     return in_batches(lambda part: call(tf.constant(part["image"])), {"image": pixels}, len(pixels))
 
 

@@ -83,22 +83,22 @@ def saved_model(folder: Path) -> dict[str, Answerer]:
 
 def onnx(formats: Path) -> Answerer:
     """`model.onnx` by onnxruntime, between the NumPy twin's two halves."""
+    spec, run = read_json(formats / "preprocess.json"), onnx_session(formats / "model.onnx")
+    return lambda columns: twin.decode(spec, run({"features": twin.encode(spec, columns)}))
+
+
+def onnx_session(path: Path) -> Answerer:
+    """An ONNX file, checked, by onnxruntime."""
     from onnx import checker
     from onnxruntime import InferenceSession
 
-    spec, path = read_json(formats / "preprocess.json"), str(formats / "model.onnx")
     try:
-        checker.check_model(path, full_check=True)
-        session = InferenceSession(path, providers=["CPUExecutionProvider"])
+        checker.check_model(str(path), full_check=True)
+        session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # both raise many kinds for an invalid file
         raise ProofError(f"ONNX: the file is invalid: {_first_line(error)}") from error
     names = [one.name for one in session.get_outputs()]
-
-    def answer(columns: Arrays) -> dict[str, Any]:
-        outputs = session.run(names, {"features": twin.encode(spec, columns)})
-        return twin.decode(spec, dict(zip(names, outputs, strict=True)))
-
-    return answer
+    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def _replay(kind: str, runtimes: dict[str, Answerer], golden: Golden, unit: float) -> dict[str, Any]:

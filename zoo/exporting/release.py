@@ -3,66 +3,52 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-import zoo
 from zoo import registry
 from zoo.assembly import Opened, open_run, served_inputs
-from zoo.bundles import GOLDEN, MANIFEST, WARMUP, Bundle, versions
-from zoo.errors import ProofError, ZooError, did_you_mean
+from zoo.bundles import FORMAT_NAMES, GOLDEN, MANIFEST, WARMUP, Bundle
+from zoo.errors import ProofError, ZooError
 from zoo.exporting import deploy, examples, onnx_file, saved_model, warmup
-from zoo.exporting.placing import files_of, fsync_tree, place, sweep_formats
-from zoo.runs import Run, locked, make_folder, sweep, write_json
+from zoo.exporting.placing import files_of, fsync_tree, next_version, place
+from zoo.registry import known
+from zoo.runs import Run, make_folder, write_json
 
-log = logging.getLogger("zoo")
-
-FORMATS = ("saved_model", "onnx")
-PACKAGES = ("tensorflow", "keras", "numpy", "tf2onnx", "onnx", "onnxruntime")
+FORMATS = tuple(FORMAT_NAMES)
+PACKAGES = ("keras-zoo", "tensorflow", "keras", "numpy", "tf2onnx", "onnx", "onnxruntime")
 PROOF_SECONDS = 1800  # a proof takes seconds; one that hangs must not hang the pipeline
 
 
-def release(run: Run, bundles: Path, formats: Sequence[str] | None) -> Bundle:
+def release(run: Run, bundles: Path) -> Bundle:
     """See `zoo.exporting.export`."""
     run.needs_evaluated()
-    wanted = _formats(run, formats)
+    wanted = _formats(run)
     opened = open_run(run)
     _ = opened.reading  # now: the tracer would wrap its error
     folder = bundles / run.name
     make_folder(folder)
-    with locked(folder, "the bundle"):
-        sweep(folder)
-        sweep_formats(folder)
-        number = max(versions(folder), default=0) + 1
-        building = folder / f".new-{os.getpid()}-{number}"
-        try:
+    try:
+        with next_version(folder) as (building, number):
             _build(opened, wanted, building, number)
             deploy.write(folder, run.name)
             place(building, folder, number)
-        except OSError as error:
-            raise ZooError(f"cannot write into {folder}: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        raise ZooError(f"cannot write into {folder}: {error.strerror or error}") from error
     return Bundle(folder / str(number))
 
 
-def _formats(run: Run, asked: Sequence[str] | None) -> tuple[str, ...]:
-    """The formats asked for here, or by the experiment; else SavedModel, and ONNX where the catalogue's measurement holds."""
-    wanted = asked or run.experiment.export.formats
+def _formats(run: Run) -> tuple[str, ...]:
+    """The formats that the experiment asks for; else SavedModel, and ONNX where the catalogue's measurement holds."""
+    wanted = run.experiment.export.formats
     if wanted is None:
         return FORMATS if _onnx_was_measured(run) else FORMATS[:1]
-    for name in wanted:
-        if name not in FORMATS:
-            raise ZooError(f"no export format '{name}'", did_you_mean(name, FORMATS))
     return tuple(name for name in FORMATS if name in wanted or name == "saved_model")
 
 
@@ -77,7 +63,6 @@ def _onnx_was_measured(run: Run) -> bool:
 
 def _build(opened: Opened, wanted: tuple[str, ...], building: Path, number: int) -> None:
     """Writes the version and its formats into `building`, proven, and on the disk for good."""
-    building.mkdir()
     version, formats = building / str(number), building / f"{number}.formats"
     run = opened.run
     golden = examples.golden(run, opened)
@@ -114,7 +99,7 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
         "model": run.experiment.model.name,
         "task": opened.task.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"keras-zoo": zoo.__version__, **{name: installed(name) for name in PACKAGES}},
+        "versions": {name: installed(name) for name in PACKAGES},
         "inputs": inputs,
         "answers": {name: {"dtype": dtype, "shape": shapes[name]} for name, dtype in served.items()},
         "signatures": {name: {"inputs": taken, "answers": list(served)} for name, taken in signatures.items()},
@@ -129,7 +114,7 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
 def proven(version: Path, golden: Path) -> dict[str, Any]:
     """Proves a version in a process of its own. Raises ProofError with that process's reason, or what stopped it."""
     command = [sys.executable, "-P", "-m", "zoo.exporting.proof", str(version.resolve()), str(golden.resolve())]
-    package = str(Path(zoo.__file__).resolve().parents[1])  # found even where it is not installed
+    package = str(known.PACKAGE.resolve().parent)  # found even where it is not installed
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.bundles import Bundle, Input, identifiers
-from zoo.errors import ZooError
+from zoo.bundles import Bundle, Input, score_columns
+from zoo.config.card import USUAL_MISSING
 from zoo.jobs import inputs
 from zoo.jobs.opening import load_trained
 from zoo.runs import Run, home
@@ -16,8 +17,6 @@ from zoo.runs import Run, home
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from zoo.assembly import Opened
 
 Answers = dict[str, "np.ndarray"]
 
@@ -53,7 +52,8 @@ def predict(
 
     Returns:
         A DataFrame. Of classification: `label`, `probability`, and `score_CLASS` for each class; of regression: `value`, in the
-        target's units. Before them `file`, where images or several files were given.
+        target's units. Before them `file`, where images or several files were given, and `row`, the number of the data row in
+        its file from 0, where tables or arrays were.
 
     Raises:
         ZooError: no such run or bundle; a file or a column is missing or of another type, with its row.
@@ -69,12 +69,29 @@ def predict(
 
 def stream(model: Model, files: list[Path]) -> Iterator[pd.DataFrame]:
     """The answers to files, in parts of bounded size, so that a table of any length passes through."""
-    name_files = len(files) > 1 or files[0].suffix.lower() not in inputs.TABLES | inputs.ARRAYS
-    for part in inputs.parts(files, model.inputs, model.missing):
-        frame = _frame(model, model.answer(part.values))
-        if name_files:
-            frame.insert(0, "file", part.files)
-        yield frame
+    inputs.check(files)
+    numbered = not all(map(_is_image, files))
+    for together in _together(files):
+        start, images = 0, _is_image(together[0])
+        for part in inputs.parts(together, model.inputs, model.missing):
+            frame = _frame(model, model.answer(part.values))
+            if numbered:
+                frame.insert(0, "row", [0] * len(frame) if images else range(start, start + len(frame)))
+            if len(files) > 1 or images:
+                frame.insert(0, "file", part.files)
+            start += len(frame)
+            yield frame
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() not in inputs.TABLES | inputs.ARRAYS
+
+
+def _together(files: list[Path]) -> Iterator[list[Path]]:
+    """Images that follow one another, to be answered at once; every other file alone, so that its rows are counted."""
+    for images, group in groupby(files, _is_image):
+        paths = list(group)
+        yield from [paths] if images else [[path] for path in paths]
 
 
 def _frame(model: Model, answers: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -82,8 +99,7 @@ def _frame(model: Model, answers: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
     columns: dict[str, Any] = {name: values for name, values in answers.items() if name != "scores"}
     if "scores" in answers:
-        names = identifiers(list(model.classes or [])).values()  # as in predictions.parquet
-        columns |= {f"score_{name}": answers["scores"][:, index] for index, name in enumerate(names)}
+        columns |= dict(zip(score_columns(list(model.classes or [])), answers["scores"].T, strict=True))
     return pandas.DataFrame(columns)
 
 
@@ -105,29 +121,9 @@ def open_model(trained: Run | Bundle) -> Model:
     """Loads a run's model, or a bundle's SavedModel. Raises ZooError for a file that is missing or broken."""
     if isinstance(trained, Bundle):
         manifest = trained.manifest
-        return Model(manifest["inputs"], trained.predict, manifest["classes"], tuple(manifest["missing"]))
+        return Model(manifest["inputs"], trained.predict, manifest.get("classes"), tuple(manifest.get("missing", USUAL_MISSING)))
     trained.needs_evaluated()
     from zoo.assembly import open_run, served_inputs
 
     opened = open_run(trained)
-    return Model(served_inputs(opened.spec), _answering(opened), trained.reading.get("classes"), trained.card.missing)
-
-
-def _answering(opened: Opened) -> Callable[[Any], Answers]:
-    """A run's answers; image files go the way that they go in its bundle."""
-    import tensorflow as tf
-
-    from zoo.bundles import in_batches
-    from zoo.exporting.saved_model import after_pixels, pixels_of
-
-    read_files = tf.function(lambda files: opened.read(after_pixels(opened)(pixels_of(files, opened.spec["shape"]))), autograph=False)
-
-    def answer(values: Any) -> Answers:
-        if not (isinstance(values, list) and values and isinstance(values[0], bytes)):
-            return opened.answer(values)
-        try:
-            return in_batches(lambda part: read_files(tf.constant(part["bytes"])), {"bytes": values}, inputs.IMAGES)  # type: ignore[dict-item]
-        except tf.errors.InvalidArgumentError as error:
-            raise ZooError("an image of the input cannot be decoded", "PNG, JPEG, BMP and GIF files are taken") from error
-
-    return answer
+    return Model(served_inputs(opened.spec), opened.answer, trained.reading.get("classes"), trained.card.missing)

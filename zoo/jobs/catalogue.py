@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo import registry
+from zoo.exporting.proof import TOLERANCE
 from zoo.registry import Entry, known
+from zoo.runs import write_text
 
 if TYPE_CHECKING:
     import keras
 
-OPSET = 18  # what tf2onnx takes and onnxruntime runs; 21 is refused by tf2onnx
 BATCHES = (1, 3)  # an export that works at one size only has baked it in
 
 Exporter = Callable[["keras.Model", Path], Callable[[np.ndarray], np.ndarray]]
 
 
-def write_catalogue(force: bool = False) -> list[str]:
+def write_catalogue() -> list[str]:
     """Measures the zoo's own models and writes `zoo/catalogue.json`; gives the names that were measured anew.
 
-    A model whose file and registration are as they were is kept, unless `force`.
+    A model whose file and registration are as they were is kept.
     """
-    kept = {} if force else _written()
+    kept = _written()
     entries, renewed = [], []
     for name, entry in sorted(_own().items()):
         if not _same(kept.get(name), entry):
@@ -39,7 +39,7 @@ def write_catalogue(force: bool = False) -> list[str]:
             entry = kept[name]
         entries.append(entry)
     lines = ",\n".join(json.dumps(one.as_json(), ensure_ascii=False) for one in entries)
-    _write(known.CATALOGUE, f'{{"format": 1, "models": [\n{lines}\n]}}\n')
+    write_text(known.CATALOGUE, f'{{"format": 1, "models": [\n{lines}\n]}}\n')
     registry.catalogue.cache_clear()
     return renewed
 
@@ -72,14 +72,6 @@ def _written() -> dict[str, Entry]:
 def _same(written: Entry | None, now: Entry) -> bool:
     """Whether the file and the registration are as they were when `written` was measured."""
     return written is not None and replace(written, params=None, flops=None, exports=()) == now
-
-
-def _write(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
 
 
 def _build(entry: Entry) -> keras.Model:
@@ -121,7 +113,7 @@ def passing_exports(model: keras.Model) -> tuple[str, ...]:
 
 def export_error(model: keras.Model, kind: str) -> str | None:
     """Why the export of `model` in the format `kind` is not to be trusted, or None where it is."""
-    exporter, tolerance = EXPORTERS[kind]
+    exporter, tolerance = EXPORTERS[kind], TOLERANCE[kind]
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -133,37 +125,37 @@ def export_error(model: keras.Model, kind: str) -> str | None:
                 difference = np.abs(answer(inputs) - expected).max() / max(1.0, np.abs(expected).max())
                 if not difference <= tolerance:  # so written, NaN fails too
                     return f"differs by {difference:.2g} of the largest answer at batch {batch}"
+        except ImportError:  # a package that is missing says nothing of the model
+            raise
         except Exception as error:  # the converters and runtimes raise many kinds; each means that this format does not pass
             return f"{type(error).__name__}: {error}"
     return None
 
 
 def saved_model(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Writes a SavedModel and gives the function that it serves when loaded again."""
-    import keras
+    """Writes a SavedModel as a release does, and gives the function that it serves when loaded again."""
     import tensorflow as tf
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    signature = [tf.TensorSpec(model.input.shape, "float32", name=model.input.name)]
-    archive.add_endpoint("serve", lambda inputs: model(inputs, training=False), input_signature=signature)
-    archive.write_out(str(folder / "saved_model"), verbose=False)
-    loaded = tf.saved_model.load(str(folder / "saved_model"))
-    return lambda inputs: loaded.serve(inputs).numpy()
+    from zoo.exporting import proof
+    from zoo.exporting.saved_model import save
+
+    def served(features: Any) -> dict[str, Any]:
+        return {"outputs": model(features, training=False)}
+
+    features = tf.TensorSpec(model.input_shape, tf.float32, name="features")
+    save({"serving_default": tf.function(served, autograph=False).get_concrete_function(features=features)}, folder)
+    answer = proof.saved_model(folder)["serving_default"]
+    return lambda inputs: answer({"features": inputs})["outputs"].numpy()
 
 
 def onnx(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Writes an ONNX file and gives the function that onnxruntime makes of it."""
-    import onnxruntime
-    import tensorflow as tf
-    import tf2onnx
+    """Writes an ONNX file as a release does, and gives the function that onnxruntime makes of it."""
+    from zoo.exporting import onnx_file, proof
 
-    path = str(folder / "model.onnx")
-    signature = [tf.TensorSpec(model.input.shape, "float32", name=model.input.name)]
-    traced = tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
-    tf2onnx.convert.from_function(traced, signature, opset=OPSET, output_path=path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(None, {model.input.name: inputs})[0]
+    path = folder / "model.onnx"
+    onnx_file.convert(lambda features: {"outputs": model(features, training=False)}, model.input_shape, path)
+    answer = proof.onnx_session(path)
+    return lambda inputs: answer({"features": inputs})["outputs"]
 
 
-EXPORTERS: dict[str, tuple[Exporter, float]] = {"saved_model": (saved_model, 1e-5), "onnx": (onnx, 1e-4)}
+EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "onnx": onnx}

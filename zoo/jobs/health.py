@@ -7,7 +7,6 @@ import platform
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
@@ -22,12 +21,10 @@ SECONDS = 120
 
 def machine() -> Facts:
     """Versions, cores, memory."""
-    import zoo
-
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
-        ("keras-zoo", f"{zoo.__version__}      {Path(zoo.__file__).parent}"),
+        ("keras-zoo", f"{version('keras-zoo')}      {Path(__file__).parents[1]}"),
         ("python", f"{platform.python_version()}      {sys.executable}"),
         ("machine", f"{platform.platform()}, {cores} cores, {memory:.1f} GiB of memory"),
     ]
@@ -39,22 +36,34 @@ def packages() -> Facts:
     missing = [name for name in wanted if _version(name) is None]
     found = ", ".join(f"{name} {_version(name)}" for name in wanted if name not in HEAVY and name not in missing)
     lacking = [("missing", f"{', '.join(missing)}      pip install --upgrade keras-zoo")] if missing else []
-    return [*[(name, _tried(name)) for name in HEAVY], ("packages", found), *lacking]
+    return [*_tried(*HEAVY), ("packages", found), *lacking]
 
 
-def _tried(name: str) -> str:
-    """Whether a package loads, in a process that may crash without taking this one along."""
-    code = f"import {name}" + ("; print(len(tensorflow.config.list_physical_devices('GPU')))" if name == "tensorflow" else "; print()")
+# Prints `name seconds GPUs` for each package that loads; Keras after TensorFlow, which it would load again.
+TRY = """
+import sys, time
+for name in sys.argv[1:]:
     start = time.monotonic()
+    module = __import__(name)
+    seconds = f"{time.monotonic() - start:.1f}"
+    print(name, seconds, len(module.config.list_physical_devices("GPU")) if name == "tensorflow" else "", flush=True)
+"""
+
+
+def _tried(*names: str) -> Facts:
+    """Whether packages load one after another, in a process that may crash without taking this one along."""
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run([sys.executable, "-c", TRY, *names], capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return f"{_version(name)} does not load within {SECONDS} s"
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-        return f"{_version(name)} does not load: {last}"
-    gpus = done.stdout.strip()
-    return f"{_version(name)} loads in {time.monotonic() - start:.1f} s" + (f", {gpus} GPUs" if gpus else "")
+        return [(name, f"{_version(name)} does not load within {SECONDS} s") for name in names]
+    loaded = {name: rest for name, *rest in (line.split() for line in done.stdout.splitlines() if line.split()[0] in names)}
+    why = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+    facts = []
+    for name in names:
+        seconds, *gpus = loaded.get(name, ["?"])
+        loads = f"loads in {seconds} s" + (f", {gpus[0]} GPUs" if gpus else "")
+        facts.append((name, f"{_version(name)} " + (loads if name in loaded else f"does not load: {why}")))
+    return facts
 
 
 def folders() -> Facts:
@@ -66,7 +75,12 @@ def folders() -> Facts:
     data = os.environ.get("ZOO_DATA_DIR")
     told = "not set: files are fetched" if not data else data if Path(data).is_dir() else f"{data}, which is no folder"
     cache = os.environ.get("ZOO_CACHE") or platformdirs.user_cache_dir("keras-zoo")
-    return [("data", f"ZOO_DATA_DIR is {told}"), ("cache", cache), ("runs", str(home("runs"))), ("bundles", str(home("bundles")))]
+    return [
+        ("data", f"ZOO_DATA_DIR is {told}"),
+        ("cache", str(Path(cache).absolute())),
+        ("runs", str(home("runs").absolute())),
+        ("bundles", str(home("bundles").absolute())),
+    ]
 
 
 def extras() -> Facts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
 ROWS = 8192  # read and answered at once
 IMAGES = 256
@@ -81,7 +79,7 @@ def _check(path: Path) -> None:
 def _check_image(path: Path, wanted: Mapping[str, Input]) -> None:
     from PIL import Image, UnidentifiedImageError
 
-    if list(wanted) != ["image"]:
+    if not _is_image(wanted):
         names = ", ".join(one["name"] for one in wanted.values())
         raise ZooError(f"{path}: a table is expected, as .csv or .npz", f"with the columns {names}")
     try:
@@ -114,115 +112,86 @@ def _arrays(path: Path, wanted: Mapping[str, Input]) -> Iterator[Part]:
 
 def _columns_of_arrays(path: Path, wanted: Mapping[str, Input]) -> dict[str, np.ndarray]:
     """The wanted arrays under their names in the source; one array alone is the image, or the columns in their order."""
-    import numpy as np
-
-    try:
-        loaded = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix == ".npy" else None)
-        found = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except Exception as error:  # NumPy and zipfile raise many kinds for what is no array file
-        why = "it holds Python objects, which are never loaded" if "object" in str(error).lower() else None
-        raise ZooError(f"{path} is no file of NumPy arrays that can be read", why) from None
+    found = _loaded(path)
     if any(values.ndim == 0 for values in found.values()):
         raise ZooError(f"{path} holds a single value, where an array of rows is expected")
     if not found:
         raise ZooError(f"{path} holds no array")
-    names = [one["name"] for one in wanted.values()]
-    if len(found) == 1 and not set(found) & {*names, *wanted}:
-        alone = next(iter(found.values()))
-        if names == ["image"]:
-            return {"image": alone}
-        if alone.ndim != 2 or alone.shape[1] != len(names):
-            raise ZooError(f"{path} has shape {alone.shape}, where (rows, {len(names)}) is expected", f"columns: {', '.join(names)}")
-        return {name: alone[:, index] for index, name in enumerate(names)}
-    return {one["name"]: found[_key(path, one, served, found)] for served, one in wanted.items()}
+    if set(found) & {*wanted, *(one["name"] for one in wanted.values())}:
+        columns = {one["name"]: found[_key(path, one, served, found)] for served, one in wanted.items()}
+    else:
+        columns = _alone(_fitting(path, found, wanted), wanted)
+    if _is_image(wanted) and columns["image"].ndim == 3 and wanted["image"]["shape"][-1] == 1:
+        columns["image"] = columns["image"][..., None]  # grey images, as a source may hold them
+    return columns
 
 
-def _key(path: Path, one: Input, served: str, found: Iterable[str], what: str = "array") -> str:
-    known = list(found)
+def _loaded(path: Path) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    try:
+        loaded = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix == ".npy" else None)
+        return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except Exception as error:  # NumPy and zipfile raise many kinds for what is no array file
+        why = "it holds Python objects, which are never loaded" if "object" in str(error).lower() else None
+        raise ZooError(f"{path} is no file of NumPy arrays that can be read", why) from None
+
+
+def _fitting(path: Path, found: dict[str, np.ndarray], wanted: Mapping[str, Input]) -> np.ndarray:
+    """The one array that can be meant: the only one, or the only one whose shape fits."""
+    shapes = _shapes(wanted)
+    fit = [name for name, values in found.items() if values.shape[1:] in shapes]
+    if len(found) > 1 and len(fit) != 1:
+        names = ", ".join(one["name"] for one in wanted.values())
+        said = f"several arrays of a shape that fits: {', '.join(fit)}" if fit else f"no array of a shape that fits: {(None, *shapes[0])}"
+        raise ZooError(
+            f"{path} has no array named {names:.100}, and {said}",
+            f"it has: {', '.join(f'{name} {values.shape}' for name, values in found.items())}",
+            "rename one of them" + (" to 'image'" if _is_image(wanted) else "") + ", or save it alone as .npy",
+        )
+    alone = found[fit[0] if fit else next(iter(found))]
+    if alone.shape[1:] not in shapes and not _is_image(wanted):
+        columns = ", ".join(one["name"] for one in wanted.values())
+        raise ZooError(f"{path} has shape {alone.shape}, where (rows, {len(wanted)}) is expected", f"columns: {columns}")
+    return alone
+
+
+def _shapes(wanted: Mapping[str, Input]) -> list[tuple[int, ...]]:
+    """What an array of rows may hold a row; grey images may do without their channel."""
+    if not _is_image(wanted):
+        return [(len(wanted),)]
+    shape = tuple(wanted["image"]["shape"])
+    return [shape, shape[:-1]] if shape[-1] == 1 else [shape]
+
+
+def _alone(values: np.ndarray, wanted: Mapping[str, Input]) -> dict[str, np.ndarray]:
+    if _is_image(wanted):
+        return {"image": values}
+    return {one["name"]: values[:, index] for index, one in enumerate(wanted.values())}
+
+
+def _is_image(wanted: Mapping[str, Input]) -> bool:
+    """Whether pixels are wanted; a column of a table may be named `image` too."""
+    return list(wanted) == ["image"] and bool(wanted["image"]["shape"])
+
+
+def _key(path: Path, one: Input, served: str, found: Mapping[str, Any]) -> str:
     for name in (one["name"], served):
-        if name in known:
-            if known.count(name) > 1:
-                raise ZooError(f"{path} has {known.count(name)} columns named '{name}'", "rename all but one of them")
+        if name in found:
             return name
-    hint = did_you_mean(one["name"], known) or f"it has: {', '.join(known[:20])}"
-    raise ZooError(f"{path} lacks the {what} '{one['name']}'", hint)
+    raise ZooError(f"{path} lacks the array '{one['name']}'", did_you_mean(one["name"], found) or f"it has: {', '.join([*found][:20])}")
 
 
 def _table(path: Path, wanted: Mapping[str, Input], missing: tuple[str, ...]) -> Iterator[Part]:
-    if list(wanted) == ["image"]:
+    if _is_image(wanted):
         raise ZooError(f"{path}: images are expected, as image files or in an .npy or .npz file")
-    separator, header = _header(path, wanted)
-    keys = {served: _key(path, one, served, header, "column") for served, one in wanted.items()}
-    rows = 0
-    for frame in _frames(path, separator):
-        if frame.shape[1] != len(header):
-            raise ZooError(f"{path} does not parse as CSV: its first line has {len(header)} columns, its rows {frame.shape[1]}")
-        frame.columns = header
-        columns = {}
-        for served, one in wanted.items():
-            cells = frame[keys[served]].fillna("").str.strip()
-            gone = cells.isin(missing)
-            columns[one["name"]] = (
-                _numbers(cells, gone, path, keys[served]) if one["dtype"] == "float32" else cells.mask(gone, "").to_numpy(object)
-            )
-        rows += len(frame)
+    from zoo.data.sources import csv
+
+    names = [(one["name"], served) for served, one in wanted.items()]
+    table = csv.opened(path, SEPARATORS, names)
+    for frame in table.parts(table.places(names), ROWS):
+        columns = {
+            one["name"]: csv.column(frame.iloc[:, place], "number" if one["dtype"] == "float32" else "category", missing, path)
+            for place, one in enumerate(wanted.values())
+        }
         yield Part(columns, [str(path)] * len(frame))
-    if rows == 0:
-        raise ZooError(f"{path} has a header but no rows")
-
-
-def _header(path: Path, wanted: Mapping[str, Input]) -> tuple[str, list[str]]:
-    """The separator under which the first line holds most of the wanted names, and that line's names."""
-    names = {name for served, one in wanted.items() for name in (served, one["name"])}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline(100_000)
-    except UnicodeDecodeError as error:
-        raise ZooError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from None
-    if "\0" in line:
-        raise ZooError(f"{path} is no text: it holds NUL bytes")
-    split = {separator: _words(line, separator) for separator in SEPARATORS}
-    best = max(SEPARATORS, key=lambda separator: len(names & set(split[separator])))
-    return best, split[best]
-
-
-def _words(line: str, separator: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
-
-
-def _frames(path: Path, separator: str) -> Iterator[pd.DataFrame]:
-    """The rows behind the header as text, in parts; the index counts rows from 1."""
-    import pandas
-
-    try:  # with header=None pandas neither takes a surplus column for an index nor renames the second of two equal names
-        with pandas.read_csv(
-            path, sep=separator, header=None, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig", chunksize=ROWS
-        ) as reader:
-            for frame in reader:
-                rows = frame.iloc[1:] if frame.index[0] == 0 else frame
-                if len(rows):
-                    yield rows
-    except UnicodeDecodeError as error:
-        raise ZooError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from None
-    except pandas.errors.ParserError as error:
-        raise ZooError(
-            f"{path} does not parse as CSV with {separator!r} between columns: {str(error).strip().rpartition('C error: ')[2]}"
-        ) from None
-
-
-def _numbers(cells: pd.Series, gone: pd.Series, path: Path, name: str) -> np.ndarray:
-    """A column of text as float32, NaN where it is missing."""
-    import numpy as np
-    import pandas
-
-    values = pandas.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-    with np.errstate(over="ignore"):
-        small = np.where(gone, np.nan, values).astype(np.float32)
-    for wrong, why in (
-        (np.isnan(values) & ~gone.to_numpy(), "where a number is expected"),
-        (np.isinf(small), "which is too large, or infinite"),
-    ):
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise ZooError(f"{path}, row {cells.index[first]}: column '{name}' holds '{cells.iloc[first]:.40}', {why}")
-    return small

@@ -81,6 +81,9 @@ def load_trained(what: str | Path | Run | Bundle, runs: Path, bundles: Path) -> 
     if name in named:
         return load_bundle(name, bundles=bundles)
     if path.is_dir():
+        inside = run_folders.all_runs(path.parent, path.name)
+        if inside:
+            return inside[0]
         raise ZooError(f"{path} is neither a run nor a bundle", "a run's folder holds run.json, a bundle's numbered versions")
     names = {*named, *(run.id for run in known), *(f"{run.name}@last" for run in known)}
     raise ZooError(f"no run and no bundle '{what}'", f"looked in {runs} and {bundles}", did_you_mean(what, names), "all runs: zoo runs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from zoo.data import Dataset
 
 SAMPLES = 40
-SHOWN_COLUMNS = 30  # more histograms than that tell nobody anything
+SHOWN_COLUMNS = 30  # more drawings than that tell nobody anything
+SHOWN_VALUES = 8  # of a category
 INK, BAR = "#1f2933", "#3b7dd8"
 
 TEMPLATE = """<!doctype html>
@@ -75,8 +77,10 @@ def write_page(name: str, things: list[Any]) -> Path:
         ZooError: there is none among them, or the data of a card cannot be had.
     """
     import jinja2
+    import matplotlib
 
-    parts = [_model(one) if isinstance(one, Entry) else _card(one) for one in things if isinstance(one, (Entry, Card))]
+    with matplotlib.rc_context({"text.parse_math": False}):  # a class may be named $5
+        parts = [_model(one) if isinstance(one, Entry) else _card(one) for one in things if isinstance(one, (Entry, Card))]
     if not parts:
         raise ZooError(f"--html shows models and datasets, and '{name}' is neither", "a run has its report.html")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -132,7 +136,15 @@ def _card(card: Card) -> Page:
     if card.image:
         sections.append(Section(f"{SAMPLES} of the training images", _images(data)))
     else:
-        sections += [Section("Numbers of the training split", _histograms(data)), _rows(data)]
+        features = data.raw.take(data.rows["train"])
+        numbers = {name: values for name, values in features.items() if values.dtype.kind == "f"}
+        categories = {name: values for name, values in features.items() if name not in numbers}
+        sections += [
+            Section("Columns of the training split", columns=("column", "type", "missing", "different values"), rows=_columns(features)),
+            Section("Numbers of the training split", _histograms(numbers)),
+            Section("Categories of the training split", _bars(categories)),
+            _rows(data),
+        ]
     return Page(card.name, card.title, facts, [one for one in sections if one.image or one.rows])
 
 
@@ -140,11 +152,13 @@ def _target(data: Dataset) -> str:
     """Shares of the classes, or the values' distribution, of each split."""
     import numpy as np
 
+    from zoo.data import preprocess
+
     figure, axes = _figure(9, 3)
     for index, (name, rows) in enumerate(data.rows.items()):
         y = data.raw.target[rows]
         if data.classes:
-            codes = data.encoded[name].y
+            codes = preprocess.encode_target(data.spec, y)
             shares = np.bincount(codes, minlength=len(data.classes)) / len(codes)
             axes.bar(np.arange(len(shares)) + 0.27 * (index - 1), shares, 0.25, label=name, color=BAR, alpha=1 - 0.3 * index)
         else:
@@ -169,51 +183,87 @@ def _images(data: Dataset) -> str:
     from matplotlib.figure import Figure
 
     rows = data.rows["train"][np.linspace(0, len(data.rows["train"]) - 1, SAMPLES, dtype=int)]
-    names, values = data.classes, data.raw.target[rows]
     figure = Figure(figsize=(10, 1.25 * SAMPLES / 10), layout="constrained")
     low, high = data.card.image.range if data.card.image else (0, 1)
-    for place, (row, value) in enumerate(zip(rows, values, strict=True)):
+    for place, (row, label) in enumerate(zip(rows, _labels(data, rows), strict=True)):
         axes = figure.add_subplot(SAMPLES // 10, 10, place + 1)
         image = (data.raw.features["image"][row] - low) / (high - low)
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
-        axes.set_title(names[int(value)] if names and data.raw.target.dtype.kind in "iu" else str(value), fontsize=8, color=INK)
+        axes.set_title(label, fontsize=8, color=INK)
         axes.set_axis_off()
     return _png(figure)
 
 
-def _histograms(data: Dataset) -> str:
-    """A histogram a number column of the training split."""
+def _columns(features: dict[str, np.ndarray]) -> list[tuple[Any, ...]]:
+    """Type, missing cells and different values of each column."""
     import numpy as np
+
+    rows: list[tuple[Any, ...]] = []
+    for name, values in features.items():
+        number = values.dtype.kind == "f"
+        gone = np.isnan(values) if number else values == ""
+        rows.append((name, "number" if number else "category", int(gone.sum()), len(np.unique(values[~gone]))))
+    return rows
+
+
+def _histograms(numbers: dict[str, np.ndarray]) -> str:
+    """A histogram a column of numbers."""
+    import numpy as np
+
+    return _small_figures(numbers, 1.7, lambda axes, values: axes.hist(values[~np.isnan(values)], bins=24, color=BAR))
+
+
+def _bars(categories: dict[str, np.ndarray]) -> str:
+    """A bar a value, the most frequent at the top; missing cells are one of them."""
+    import numpy as np
+
+    def draw(axes: Any, values: np.ndarray) -> None:
+        names, counts = np.unique(values, return_counts=True)
+        often = np.argsort(-counts, kind="stable")[:SHOWN_VALUES][::-1]
+        axes.barh(range(len(often)), counts[often], color=BAR)
+        axes.set_yticks(range(len(often)), [_short(str(names[one]), 14) or "(missing)" for one in often])
+
+    return _small_figures(categories, 2.2, draw)
+
+
+def _small_figures(columns: dict[str, np.ndarray], height: float, draw: Callable[[Any, np.ndarray], Any]) -> str:
+    """A small drawing a column, five a line."""
     from matplotlib.figure import Figure
 
-    features = data.raw.take(data.rows["train"])
-    numbers = {name: values[~np.isnan(values)] for name, values in features.items() if values.dtype.kind == "f"}
-    shown = list(numbers.items())[:SHOWN_COLUMNS]
+    shown = list(columns.items())[:SHOWN_COLUMNS]
     if not shown:
         return ""
     lines = -(-len(shown) // 5)
-    figure = Figure(figsize=(10, 1.7 * lines), layout="constrained")
+    figure = Figure(figsize=(10, height * lines), layout="constrained")
     for place, (name, values) in enumerate(shown):
         axes = figure.add_subplot(lines, 5, place + 1)
-        axes.hist(values, bins=24, color=BAR)
-        axes.set_title(name if len(name) < 26 else f"{name[:24]}…", fontsize=8, color=INK)
-        axes.tick_params(labelsize=6)
         axes.set_yticks([])
+        draw(axes, values)
+        axes.set_title(_short(name, 25), fontsize=8, color=INK)
+        axes.tick_params(labelsize=6)
         axes.spines[["top", "right", "left"]].set_visible(False)
     return _png(figure)
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _rows(data: Dataset) -> Section:
     """The first training rows as they stand in the source."""
     rows = data.rows["train"][:10]
     names = tuple(data.card.columns or {})
-    cells = [[_cell(data.raw.features[name][row]) for name in names] + [str(_label(data, row))] for row in rows]
+    labels = _labels(data, rows)
+    cells = [[*(_cell(data.raw.features[name][row]) for name in names), label] for row, label in zip(rows, labels, strict=True)]
     return Section("First training rows", columns=(*names, data.card.target.name), rows=[tuple(one) for one in cells])
 
 
-def _label(data: Dataset, row: np.integer) -> Any:
-    value = data.raw.target[row]
-    return data.classes[int(value)] if data.classes and data.raw.target.dtype.kind in "iu" and data.card.target.classes else value
+def _labels(data: Dataset, rows: np.ndarray) -> list[str]:
+    """The target of rows as a person reads it: its class's name, or the value."""
+    from zoo.data import preprocess
+
+    target = data.raw.target[rows]
+    return [data.classes[code] for code in preprocess.encode_target(data.spec, target)] if data.classes else [_cell(one) for one in target]
 
 
 def _cell(value: Any) -> str:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from zoo.bundles import Bundle, versions
-from zoo.config import Experiment, load_experiment
 from zoo.errors import Interrupted, ZooError
+from zoo.jobs.experiments import Overrides, What, open_experiment, tell_of_others
 from zoo.jobs.opening import load_run
 from zoo.runs import Run, home
+from zoo.runs.stopping import stoppable
 
 log = logging.getLogger("zoo")
-
-What = str | Path | Mapping[str, Any] | Experiment
-Overrides = Mapping[str, Any] | Iterable[str]
 
 
 @dataclass(frozen=True)
@@ -30,23 +22,6 @@ class Outcome:
 
     run: Run
     bundle: Bundle
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does: resumable, with a word."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def run(
@@ -79,7 +54,7 @@ def run(
     return run_all(experiment, overrides, resume=resume, runs=runs, bundles=bundles).run
 
 
-@terminable()
+@stoppable()
 def run_all(
     experiment: What,
     overrides: Overrides = (),
@@ -98,19 +73,22 @@ def run_all(
             log.info("%s is evaluated and exported already", trained.path)
         return Outcome(trained, bundle or export(trained, bundles=bundles))
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped after training: {trained.path}", f"go on: zoo run {trained.name} --resume") from None
+        raise Interrupted(f"stopped after training: {trained.path}", f"go on: {trained.resuming}") from None
 
 
-@terminable()
+@stoppable()
 def train(experiment: What, overrides: Overrides = (), *, resume: bool = False, runs: str | Path | None = None) -> Run:
     """Trains an experiment; the first part of `run`, with the same arguments, result and errors."""
-    resolved = load_experiment(experiment, overrides)
+    resolved, root = open_experiment(experiment, overrides), home("runs", runs)
+    from zoo.training import same_run
     from zoo.training import train as learn
 
-    return learn(resolved, runs=home("runs", runs), resume=resume)
+    if resume and same_run(resolved, root) is None:
+        tell_of_others(resolved, root)
+    return learn(resolved, runs=root, resume=resume)
 
 
-@terminable()
+@stoppable()
 def evaluate(run: str | Path | Run, *, runs: str | Path | None = None) -> Run:
     """Measures a finished run on val and test, beside a baseline; the second part of `run`.
 
@@ -131,7 +109,7 @@ def evaluate(run: str | Path | Run, *, runs: str | Path | None = None) -> Run:
     return measure(found)
 
 
-@terminable()
+@stoppable()
 def export(run: str | Path | Run, *, runs: str | Path | None = None, bundles: str | Path | None = None) -> Bundle:
     """Releases a finished, evaluated run as the next version of its bundle; the third part of `run`.
 

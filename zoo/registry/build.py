@@ -45,8 +45,13 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
         one.check(facts, hparams)
     try:
         model = one.builder(**facts, **hparams)
-    except (ValueError, TypeError) as error:
-        raise ZooError(f"model '{name}' cannot be built with {facts}", str(error).splitlines()[0]) from error
+    except (ValueError, TypeError, RuntimeError) as error:  # what Keras and TensorFlow raise
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ZooError(f"model '{name}' cannot be built with {facts}", said) from error
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise ZooError(f"the builder of model '{name}' returns a {type(model).__name__}, where a keras.Model is expected")
     model.name = name
     if weights is not None:
         _load_weights(model, Path(weights))

@@ -16,6 +16,7 @@ from zoo.config.card import Card
 from zoo.config.experiment import Experiment
 from zoo.errors import ZooError, did_you_mean
 from zoo.runs.files import fsync_folder, make_folder, read_json, reason, sweep, write_json, write_text
+from zoo.shelf import check_name
 
 if TYPE_CHECKING:
     import keras
@@ -35,6 +36,8 @@ class Run:
         lacking = [key for key in ("experiment", "dataset", "state") if key not in self.facts]
         if lacking:
             raise ZooError(f"{path / 'run.json'} lacks '{lacking[0]}'", "it was changed by hand")
+        for key in ("experiment", "dataset"):
+            check_name(str(self.facts[key]), str(path / "run.json"))
 
     def __repr__(self) -> str:
         return f"Run('{self.path}', {self.state})"
@@ -73,7 +76,10 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """`metrics.json`: val, test and their baseline."""
-        return read_json(self.path / "metrics.json")
+        metrics = read_json(self.path / "metrics.json")
+        if not all(isinstance(metrics.get(part), dict) for part in ("val", "test", "baseline")):
+            raise ZooError(f"{self.path / 'metrics.json'} lacks val, test or baseline", f"write it again: zoo evaluate {self.path}")
+        return metrics
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -118,6 +124,11 @@ class Run:
         write_json(self.path / "run.json", {key: value for key, value in self.facts.items() if key != "format"})
 
     @property
+    def resuming(self) -> str:
+        """The command that goes on with this run, whatever settings it was started with."""
+        return f"zoo run {self.path / 'experiment.yaml'} --resume"
+
+    @property
     def evaluated(self) -> bool:
         """Whether its evaluation ended: metrics.json is written last."""
         return (self.path / "metrics.json").is_file()
@@ -133,7 +144,7 @@ class Run:
         if self.state != "finished":
             raise ZooError(
                 f"{self.path} is not finished (it is {self.state})",
-                f"finish it first: zoo run {self.name} --resume" if self.state in UNFINISHED else None,
+                f"finish it first: {self.resuming}" if self.state in UNFINISHED else None,
             )
 
 

@@ -73,4 +73,4 @@ class Regression:
     def baseline_reading(self) -> Reading:
         return {"mean": self.mean, "std": self.std}
 
-    baseline_name = "mean"
+    baseline_name = "training mean"

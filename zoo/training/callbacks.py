@@ -20,6 +20,7 @@ from zoo.data import Encoded
 from zoo.data.pipeline import batches
 from zoo.evaluation.metrics import metrics_of
 from zoo.runs import write_text
+from zoo.runs.stopping import check_stop
 from zoo.tasks import Task
 from zoo.training.snapshot import Snapshot, state_of
 
@@ -40,7 +41,7 @@ class Stateful(keras.callbacks.Callback):
 
 
 class Epoch(keras.callbacks.Callback):
-    """Tells the pipeline which epoch it is: the order of the examples follows from it."""
+    """Tells the pipeline which epoch it is: the order of the examples follows from it. Hears whoever asks to stop."""
 
     def __init__(self, variable: tf.Variable) -> None:
         super().__init__()
@@ -48,6 +49,9 @@ class Epoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.variable.assign(epoch)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        check_stop()
 
 
 class MoreMetrics(keras.callbacks.Callback):
@@ -65,8 +69,8 @@ class MoreMetrics(keras.callbacks.Callback):
         if self.batches is not None:
             outputs = self.model.predict(self.batches, verbose=0)
             whole = bool(np.isfinite(outputs).all())  # else training has diverged, and the callback after this one says so
-            found = metrics_of(self.task, outputs, self.y, self.task.baseline_reading()) if whole else dict.fromkeys(self.names)
-            logs.update({f"val_{name}": found[name] if found[name] is not None else math.nan for name in self.names})
+            found = metrics_of(self.task, outputs, self.y, self.task.baseline_reading()) if whole else {}
+            logs.update({f"val_{name}": math.nan if found.get(name) is None else found[name] for name in self.names})
 
 
 class Diverged(Stateful):

@@ -166,9 +166,7 @@ def _learn(run: Run, assembled: Assembled) -> Run:
         _fit(assembled, epoch, callbacks, start)
     except KeyboardInterrupt:
         run.mark("interrupted")
-        raise Interrupted(
-            f"stopped at epoch {_how_far(run)[0]} of {train_part.epochs}: {run.path}", f"go on: zoo run {run.name} --resume"
-        ) from None
+        raise Interrupted(f"stopped at epoch {_how_far(run)[0]} of {train_part.epochs}: {run.path}", f"go on: {run.resuming}") from None
     finally:
         named["progress"].close()
     return _finish(run, assembled, named)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.config.card import Card, File, IdxSource
+from zoo.config.card import Card
+from zoo.config.sources import File, IdxSource
 from zoo.data import fetch
 from zoo.data.sources.raw import Raw, check_images, join
 from zoo.errors import ZooError

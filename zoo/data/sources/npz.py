@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.config.card import Card, NpzSource
+from zoo.config.card import Card
+from zoo.config.sources import NpzSource
 from zoo.data import fetch
 from zoo.data.sources.raw import Raw, check_images, join
 from zoo.errors import ZooError, did_you_mean

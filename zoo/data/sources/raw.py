@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from zoo.config.card import Card
+from zoo.data import fetch
 from zoo.errors import ZooError
+
+BLOCK = 65_536  # rows of text that are hashed at once
 
 
 @dataclass
@@ -20,7 +23,7 @@ class Raw:
 
     Attributes:
         features: `image` (n, height, width, channels) in the source's scale; or the card's columns, numbers float32
-            (n,) with NaN for missing, categories str (n,) with "" for missing.
+            (n,) with NaN for missing, categories str objects (n,) with "" for missing.
         target: labels (numbers or str) or float64 values, (n,).
         ids: the row number of each example in the source, (n,).
         given: `train` or `test` an example, where the source says which part it is of.
@@ -50,14 +53,18 @@ class Raw:
         """sha256 over every value of every example, in order."""
         digest = hashlib.sha256()
         for name, values in [*sorted(self.features.items()), ("target", self.target)]:
-            digest.update(f"{name} {values.dtype.kind} {values.shape}".encode())
-            plain = values if values.dtype.kind in "iufb" else np.char.encode(values.astype(str), "utf-8")
-            digest.update(np.ascontiguousarray(plain).data)
+            digest.update(f"{name} {values.dtype.kind if values.dtype.kind in 'iufb' else 'text'} {values.shape}".encode())
+            if values.dtype.kind in "iufb":
+                digest.update(np.ascontiguousarray(values).data)
+                continue
+            for start in range(0, len(values), BLOCK):
+                digest.update("".join(f"{word}\0" for word in values[start : start + BLOCK]).encode())
         return digest.hexdigest()
 
 
 def read(card: Card) -> Raw:
     """Reads a card's source. Raises ZooError for data that nothing can be learned from."""
+    fetch.locate_all(card.source.files(), card.folder)
     module = import_module(f"zoo.data.sources.{card.source.kind}")
     raw: Raw = module.read(card, card.source)
     if len(raw) == 0:
@@ -85,7 +92,8 @@ def _numbers(card: Card, raw: Raw) -> np.ndarray:
                 "task: classification?",
             ) from None
     values = raw.target.astype(np.float64)
-    _refuse_infinite(card, raw, values)
+    with np.errstate(over="ignore"):
+        _refuse_infinite(card, raw, values.astype(np.float32))
     return values
 
 
@@ -103,7 +111,10 @@ def _labels(card: Card, raw: Raw) -> np.ndarray:
 def _refuse_infinite(card: Card, raw: Raw, values: np.ndarray) -> None:
     bad = raw.ids[~np.isfinite(values)]
     if len(bad):
-        raise ZooError(f"the target '{card.target.name}' of '{card.name}' is not finite in {len(bad)} rows, first in row {bad[0] + 1}")
+        raise ZooError(
+            f"the target '{card.target.name}' of '{card.name}' is not finite in {len(bad)} rows, first in row {bad[0] + 1}",
+            "or larger than a float32 can be",
+        )
 
 
 def join(parts: list[tuple[dict[str, np.ndarray], np.ndarray]], files: dict[str, str]) -> Raw:

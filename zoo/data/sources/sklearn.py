@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.config.card import Card, SklearnSource
+from zoo.config.card import Card
+from zoo.config.sources import SklearnSource
 from zoo.data.sources.raw import Raw, check_images
 from zoo.errors import ZooError
 

@@ -1,32 +1,15 @@
-"""A bundle: a released, self-proving export, in the folder that TF Serving reads as it is.
-
-    bundles/NAME/VERSION/           saved_model.pb, variables/, assets/, assets.extra/
-    bundles/NAME/VERSION.formats/   other formats; TF Serving sees numbers only
-
-What a run's model and a bundle take is the same, and is checked here, in one place.
-"""
+"""Raw values: what a run's model and a bundle take is the same, and is checked here, in one place."""
 
 from __future__ import annotations
 
-import hashlib
-import keyword
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from zoo.errors import ZooError, did_you_mean
-from zoo.runs import read_json
 
 if TYPE_CHECKING:
     import numpy as np
-
-MANIFEST = "assets.extra/zoo/manifest.json"
-GOLDEN = "assets.extra/zoo/golden.npz"
-WARMUP = "assets.extra/tf_serving_warmup_requests"
-FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 
 
 class Input(TypedDict):
@@ -35,112 +18,6 @@ class Input(TypedDict):
     name: str
     dtype: str
     shape: list[int]
-
-
-def identifiers(names: list[str]) -> dict[str, str]:
-    """Each name as a unique identifier: letters, digits and `_`, never a leading digit or `_`.
-
-    SavedModel signatures refuse or silently rename other names; the manifest maps them back. They refuse Python's keywords
-    and `self` too, and of two names that differ in case only they rename one.
-    """
-    taken: dict[str, str] = {}
-    used: set[str] = set()
-    for name in names:
-        kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter == "_") else "_" for letter in name)
-        base = kept.strip("_") or "column"
-        base = f"n{base}" if base[0].isdigit() else base
-        base = f"{base}_" if keyword.iskeyword(base) or base == "self" else base
-        unique, count = base, 2
-        while unique.lower() in used:
-            unique, count = f"{base}_{count}", count + 1
-        taken[name] = unique
-        used.add(unique.lower())
-    return taken
-
-
-def versions(folder: Path) -> list[int]:
-    """The version numbers in a bundle's folder, rising."""
-    return sorted(int(path.name) for path in folder.glob("[1-9]*") if path.name.isdecimal() and path.is_dir())
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Bundle:
-    """One version of a bundle, read. It answers raw values; nothing of it runs Python code."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.manifest: dict[str, Any] = read_json(path / MANIFEST)
-
-    def __repr__(self) -> str:
-        return f"Bundle('{self.path}')"
-
-    @property
-    def name(self) -> str:
-        return str(self.manifest["name"])
-
-    @property
-    def version(self) -> int:
-        return int(self.manifest["version"])
-
-    @property
-    def formats(self) -> Path:
-        """The folder of the formats beside the SavedModel."""
-        return self.path.with_name(f"{self.path.name}.formats")
-
-    @property
-    def proof(self) -> dict[str, dict[str, Any]]:
-        """By format: max_difference, examples, batch_sizes, tolerance."""
-        return dict(self.manifest["proof"])
-
-    def describe(self) -> str:
-        """One line, as `proven without Keras on 16 golden examples: SavedModel 0.0, ONNX 2.1e-07`."""
-        told = ", ".join(f"{FORMAT_NAMES[kind]} {one['max_difference']:.2g}" for kind, one in self.proof.items())
-        return f"proven without Keras on {self.proof['saved_model']['examples']} golden examples: {told}"
-
-    def verify(self) -> None:
-        """Raises ZooError unless every file of the SavedModel is there and as it was exported."""
-        for name, facts in self.manifest["files"].items():
-            path = self.path / name
-            if not path.is_file():
-                raise ZooError(f"{self.path} is broken: {name} is missing", "export the run again: zoo export RUN")
-            if path.stat().st_size != facts["bytes"] or file_sha256(path) != facts["sha256"]:
-                raise ZooError(f"{self.path} is broken: {name} is not the file that was exported", "export the run again: zoo export RUN")
-
-    @cached_property
-    def _served(self) -> Any:
-        return import_module("zoo.serving").Served(self)
-
-    def predict(self, inputs: Any) -> dict[str, np.ndarray]:
-        """Raw values in, the named answers out, by the SavedModel itself (loads TensorFlow, no Keras model).
-
-        Args:
-            inputs: a mapping of columns, a table, an array of images, or a list of encoded image files (bytes).
-
-        Returns:
-            `label`, `probability`, `scores` or `value`, a NumPy array each, a row an example.
-
-        Raises:
-            ZooError: a column is missing or of another type, an image cannot be decoded, or the bundle is broken.
-        """
-        answers: dict[str, np.ndarray] = self._served.answer(inputs)
-        return answers
-
-
-def find(what: str | Path | Bundle, root: Path) -> Bundle:
-    """A bundle by its version's folder, by its name's folder or by name (the newest version)."""
-    if isinstance(what, Bundle):
-        return what
-    for folder in (Path(what), root / str(what)):
-        if (folder / MANIFEST).is_file():
-            return Bundle(folder)
-        if folder.is_dir() and versions(folder):
-            return Bundle(folder / str(versions(folder)[-1]))
-    known = {path.name for path in root.glob("*") if versions(path)}
-    raise ZooError(f"no bundle '{what}'", did_you_mean(what, known))
 
 
 def columns_of(wanted: Mapping[str, Input], inputs: Any) -> dict[str, np.ndarray]:
@@ -177,8 +54,9 @@ def _typed(given: Any, one: Input) -> np.ndarray:
     import numpy as np
 
     name, shape = one["name"], tuple(one["shape"])
+    plain = one["dtype"] == "string" and isinstance(given, (list, tuple))
     try:
-        values = np.asarray(given)
+        values = np.asarray(given, object if plain else None)  # else a NaN among words would become the word "nan"
     except ValueError:
         raise ZooError(f"input '{name}' holds arrays of different shapes, where (batch{_dimensions(shape)}) is expected") from None
     if shape and shape[-1] == 1 and values.ndim and values.shape[1:] == shape[:-1]:
@@ -250,6 +128,39 @@ def _slices(columns: Mapping[str, np.ndarray], batch: int) -> Iterator[dict[str,
         raise ZooError("the input has no rows")
     for start in range(0, size, batch):
         yield {name: values[start : start + batch] for name, values in columns.items()}
+
+
+def files_of(inputs: Any) -> list[bytes] | None:
+    """The encoded image files, where the input is made of such: bytes, or several, or both under the name `bytes`."""
+    import numpy as np
+
+    if isinstance(inputs, Mapping):
+        inputs = inputs["bytes"] if set(inputs) == {"bytes"} else None
+    if isinstance(inputs, bytes):
+        return [inputs]
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OS":
+        return None
+    if isinstance(inputs, (list, tuple, np.ndarray)) and len(inputs) and all(isinstance(one, bytes) for one in inputs):
+        return list(inputs)
+    return None
+
+
+def answers_to_files(
+    call: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], files: list[bytes], batch: int, refusal: type[Exception]
+) -> dict[str, np.ndarray]:
+    """`in_batches` of encoded image files, as `bytes`. Raises ZooError with the number of the first that `call` refuses."""
+    import numpy as np
+
+    try:
+        return in_batches(call, {"bytes": np.array(files, object)}, batch)
+    except refusal:
+        for number, file in enumerate(files):
+            try:
+                call({"bytes": np.array([file], object)})
+            except refusal:
+                told = f"image {number} of the input cannot be decoded ({len(file)} bytes)"
+                raise ZooError(told, "PNG, JPEG, BMP and GIF files are taken") from None
+        raise
 
 
 def _as_text(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,43 @@
+"""Every experiment of the shelf: its header says what was measured, and it runs, whole, for an epoch."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo import shelf
+from zoo.errors import ZooError
+
+SHELF = Path(__file__).parents[1] / "experiments"
+NAMES = sorted(path.stem for path in SHELF.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_header_says_command_result_machine_and_date(name):
+    header = [line for line in (SHELF / f"{name}.yaml").read_text().splitlines() if line.startswith("#")]
+    text = "\n".join(header)
+    assert f"zoo run {name}" in header[0]
+    assert re.search(r"test\.\w+ +[\d.]+, [\d.]+, [\d.]+ \(seeds 1, 2, 3; (majority class|training mean) -?[\d.]+\)", text)
+    assert re.search(r"2 cores.*\d{4}-\d{2}-\d{2}", text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs(name, tmp_path, monkeypatch):
+    if name.startswith("fashion") and not os.environ.get("ZOO_DATA_DIR"):
+        pytest.skip("Fashion-MNIST is 30 MB, and ZOO_DATA_DIR names no folder that holds it")
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+    settings = {"train.epochs": 1, **({"train.batch_size": 1024, "model.width": 4} if name.startswith("fashion") else {})}
+    try:
+        run = zoo.run(shelf.find("experiments", name), settings)
+    except ZooError as error:
+        if "cannot fetch" in error.what:
+            pytest.skip(error.what)
+        raise
+    metric = run.experiment.goal.metric.split(".")[1]
+    assert run.metrics["test"][metric] is not None
+    assert zoo.load_bundle(name, bundles=tmp_path / "bundles").proof["saved_model"]["examples"] == 16

@@ -1,0 +1,108 @@
+"""Experiments as they are asked for, and the command that finishes a run of one."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo import registry, shelf
+from zoo.config import Experiment, load_experiment
+from zoo.config.load import absolute
+from zoo.errors import ZooError
+from zoo.runs import UNFINISHED, Run, all_runs, held, home
+
+log = logging.getLogger("zoo")
+
+What = str | Path | Mapping[str, Any] | Experiment
+Overrides = Mapping[str, Any] | Iterable[str]
+
+
+def open_experiment(what: What, overrides: Overrides = ()) -> Experiment:
+    """An experiment, resolved: as `zoo.config.load_experiment`, and that of a run by the `experiment.yaml` in its folder.
+
+    Raises:
+        ZooError: as there; where the name is a dataset's or a model's, with the experiments that are on it.
+    """
+    if isinstance(what, (str, Path)):
+        path = Path(what)
+        if path.name == "experiment.yaml" and path.with_name("run.json").is_file():
+            return load_experiment(Run(path.parent).experiment, overrides)
+        if path.suffix not in {".yaml", ".yml"} and str(what) not in shelf.names("experiments"):
+            _explain(str(what))
+    return load_experiment(what, overrides)
+
+
+def _explain(name: str) -> None:
+    """Raises ZooError where a name that is no experiment's is a dataset's or a model's."""
+    for noun, option, known in (("dataset", "--dataset", shelf.names("datasets")), ("model", "--model", registry.entries())):
+        if name in known:
+            using = [one.name for one in _readable() if name == (one.card.name if noun == "dataset" else one.model.name)]
+            raise ZooError(
+                f"no experiment named '{name}': that is a {noun}",
+                f"experiments of it: {', '.join(using) or 'none yet'}      zoo experiments {option} {name}",
+                f"run one: zoo run {using[0]}" if using else None,
+            )
+
+
+def _readable() -> Iterator[Experiment]:
+    for name in shelf.names("experiments"):
+        try:
+            yield load_experiment(name)
+        except ZooError:  # it is told where experiments are listed
+            continue
+
+
+def state_of(run: Run) -> str:
+    """running, interrupted, diverged or finished; a run that says that it runs, while nobody holds it, was interrupted."""
+    return "interrupted" if run.state == "running" and not held(run.path) else run.state
+
+
+def resume_command(run: Run, runs: Path) -> str:
+    """The command that finishes a run, by its name where that still means the same, else by the experiment in its folder."""
+    words = ["zoo", "run", run.name if _is_as_on_the_shelf(run) else str(run.path / "experiment.yaml"), "--resume"]
+    return shlex.join(words if runs == home("runs") else [*words, "--runs", str(runs)])
+
+
+def _is_as_on_the_shelf(run: Run) -> bool:
+    try:
+        now = load_experiment(run.name)
+        return not differences(run.experiment, now) and absolute(now.card).model_dump() == run.card.model_dump()
+    except ZooError:
+        return False
+
+
+def tell_of_others(experiment: Experiment, runs: Path) -> None:
+    """Notes the newest unfinished run of the experiment's name, which has other settings."""
+    for run in all_runs(runs, experiment.name):
+        try:
+            told = ", ".join(differences(run.experiment, experiment))
+        except ZooError:  # it could not be gone on with either
+            continue
+        if run.state in UNFINISHED:
+            log.warning("note: no unfinished run of these settings; %s is unfinished with %s", run.path, told or "another card")
+            return
+
+
+def differences(one: Experiment, other: Experiment) -> list[str]:
+    """The settings of one experiment that are others in the other, as `--set` takes them: `train.epochs=300`."""
+    return list(_differing(one.model_dump(mode="json"), other.model_dump(mode="json"), ""))
+
+
+def _differing(one: Any, other: Any, key: str) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict) and set(one) == set(other):
+        for name in one:
+            yield from _differing(one[name], other[name], f"{key}.{name}" if key else name)
+    elif one != other:
+        yield f"{key}={_flow(one)}"
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_flow(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
