@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import registry
+from zoo.errors import ZooError
 from zoo.exporting.proof import TOLERANCE
 from zoo.registry import Entry, known
 from zoo.runs import write_text
@@ -90,7 +91,7 @@ def flops(model: keras.Model) -> int:
     Element-wise work (biases, activations, pooling, normalisation, which folds into its convolution) is not counted.
 
     Raises:
-        NotImplementedError: a layer with weights has no rule here.
+        ZooError: a layer with weights has no rule here.
     """
     return sum(_layer_flops(layer) for layer in model.layers)
 
@@ -103,7 +104,7 @@ def _layer_flops(layer: keras.Layer) -> int:
     if isinstance(layer, (layers.Conv2D, layers.Dense)) and not isinstance(layer, layers.DepthwiseConv2D):
         places = int(np.prod(layer.output.shape[1:-1]))  # of each place's output, every weight is used once
         return 2 * places * int(np.prod(layer.kernel.shape))
-    raise NotImplementedError(f"no rule for the FLOPs of {type(layer).__name__} '{layer.name}'; write one in {__name__}")
+    raise ZooError(f"no rule for the FLOPs of {type(layer).__name__} '{layer.name}'; write one in {__name__}")
 
 
 def passing_exports(model: keras.Model) -> tuple[str, ...]:
