@@ -95,7 +95,7 @@ def test_a_run_that_never_finished(refused, own, state):
         Path("pyproject.toml").write_text("x")
         said = refused(*words)
         assert f"{own} is not finished (it is {state})" in said
-        assert ("zoo run digits_mlp --resume" in said) == (state != "diverged")
+        assert ("experiment.yaml --resume" in said) == (state != "diverged")
 
 
 def test_a_run_that_is_not_evaluated(refused, own, tmp_path):

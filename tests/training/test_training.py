@@ -345,7 +345,13 @@ except ZooError as error:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_go_on(number, tmp_path):
     code = CHILD.format(experiment=DIGITS)
-    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), "5000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), "5000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who started the tests may ignore it
+    )
     while not list(tmp_path.glob("*/*/history.csv")):
         assert child.poll() is None, child.stderr.read()
         time.sleep(0.05)
@@ -358,7 +364,22 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_go_on(number, tmp_path):
     assert run.state == "interrupted"
 
 
-def test_a_wish_to_stop_that_was_swallowed_is_remembered():
+@pytest.fixture
+def interruptible():
+    """SIGINT as a terminal's process has it: who started the tests may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_ignored_signal_stays_ignored(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stoppable():
+        os.kill(os.getpid(), signal.SIGINT)
+        check_stop()
+
+
+def test_a_wish_to_stop_that_was_swallowed_is_remembered(interruptible):
     with stoppable():
         with stoppable(), contextlib.suppress(KeyboardInterrupt):  # as a destructor would
             os.kill(os.getpid(), signal.SIGINT)
