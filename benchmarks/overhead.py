@@ -1,4 +1,4 @@
-"""What keras-zoo costs beside a short hand-written Keras script, with the same model, data, batch size and metrics.
+"""What keras-zoo costs beside a short hand-written Keras script, with the same model, data, optimizer, batch size and metrics.
 
     python benchmarks/overhead.py [digits_cnn] [fashion_mnist_cnn] [--rounds 5] [--epochs 4]
 
@@ -52,7 +52,9 @@ def plain(experiment: Experiment, arrays: dict[str, tuple[np.ndarray, np.ndarray
     images, labels = arrays["train"]
     classes = len(np.unique(labels))
     model = registry.create_model(experiment.model.name, input_shape=images.shape[1:], num_outputs=classes, **experiment.model.hparams)
-    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    part = experiment.train.optimizer
+    optimizer = keras.optimizers.AdamW(part.learning_rate, weight_decay=part.weight_decay, global_clipnorm=part.clip_norm)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     timer = Timer()
     size = experiment.train.batch_size
     model.fit(images, labels, batch_size=size, epochs=epochs, validation_data=arrays["val"], verbose=0, callbacks=[timer])
