@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import ssl
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from zoo.bundles import file_sha256
 from zoo.config.sources import File
 from zoo.errors import ZooError
 from zoo.runs import make_folder, sweep, write_atomically
@@ -120,8 +120,7 @@ def sha256_of(path: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def _download(file: File, target: Path) -> None:

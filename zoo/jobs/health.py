@@ -68,16 +68,14 @@ def _tried(*names: str) -> Facts:
 
 def folders() -> Facts:
     """Where data, runs and bundles are."""
-    import platformdirs
-
+    from zoo.data.fetch import cache_folder
     from zoo.runs import home
 
     data = os.environ.get("ZOO_DATA_DIR")
     told = "not set: files are fetched" if not data else data if Path(data).is_dir() else f"{data}, which is no folder"
-    cache = os.environ.get("ZOO_CACHE") or platformdirs.user_cache_dir("keras-zoo")
     return [
         ("data", f"ZOO_DATA_DIR is {told}"),
-        ("cache", str(Path(cache).absolute())),
+        ("cache", str(cache_folder().absolute())),
         ("runs", str(home("runs").absolute())),
         ("bundles", str(home("bundles").absolute())),
     ]
