@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from zoo.config import load_card
-from zoo.config.card import GivenSplit
 from zoo.config.load import absolute
+from zoo.config.splits import GivenSplit
 from zoo.data.sources import Raw, csv, read
 from zoo.data.splits import split
 from zoo.errors import ZooError

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from zoo import shelf
-from zoo.config import Card, Experiment, card, load_card, sources, yamls
+from zoo.config import Card, Experiment, card, features, load_card, sources, splits, yamls
 from zoo.errors import ZooError
 
 SHELF = Path(__file__).parents[2] / "datasets"
@@ -30,13 +30,13 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "source: idx": sources.IdxSource,
     "source: npz": sources.NpzSource,
     "source: csv": sources.CsvSource,
-    "image": card.ImageFeature,
-    "columns: number": card.NumberFeature,
-    "columns: category": card.CategoryFeature,
+    "image": features.ImageFeature,
+    "columns: number": features.NumberFeature,
+    "columns: category": features.CategoryFeature,
     "target": card.Target,
-    "split: stratified or random": card.ShuffledSplit,
-    "split: given": card.GivenSplit,
-    "split: fixed": card.FixedSplit,
+    "split: stratified or random": splits.ShuffledSplit,
+    "split: given": splits.GivenSplit,
+    "split: fixed": splits.FixedSplit,
 }
 
 
@@ -250,7 +250,7 @@ TEST_PARTS = [
 def test_a_source_with_a_test_part_is_split_by_it(source, more):
     """A split that nobody chose must not put the official test part into training."""
     one = Card.model_validate({**PLAIN, **more, "source": source})
-    assert one.split == card.GivenSplit(kind="given")
+    assert one.split == splits.GivenSplit(kind="given")
     assert Card.model_validate({**PLAIN, **more, "source": source, "split": {"val": 0.2}}).split.val == 0.2
     assert Card.model_validate({**PLAIN, **more, "source": source, "split": {"kind": "random"}}).split.kind == "random"
     files = [value for key, value in source.items() if "." in value or key in ("images", "labels", "test_images", "test_labels")]

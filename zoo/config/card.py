@@ -2,57 +2,39 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, NonNegativeInt, PositiveInt, PrivateAttr, model_validator
+from pydantic import Field, GetJsonSchemaHandler, PrivateAttr, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
+from zoo.config.features import COLUMN_TYPES, AudioFeature, Column, ImageFeature, SeriesFeature, TextFeature
 from zoo.config.parts import Fraction as Fraction  # models know it from here
-from zoo.config.parts import Part, Seed
-from zoo.config.sources import TEST_PART, USUAL_MISSING, CsvSource, Source
+from zoo.config.parts import Part
+from zoo.config.preparing import Augment, Preprocess, misplaced
+from zoo.config.sources import TABLES, USUAL_MISSING, Source, TableSource, names_test
+from zoo.config.splits import Split, columns_of
 
-Range = Annotated[tuple[NonNegativeInt, NonNegativeInt], Field(description="half-open range of row numbers")]
-
-
-class ImageFeature(Part):
-    """Pixels of one fixed size; `range` is the source's own scale, which becomes 0..255 for the models."""
-
-    type: Literal["image"] = "image"
-    shape: tuple[PositiveInt, PositiveInt, Literal[1, 3]]
-    range: tuple[float, float] = (0.0, 255.0)
-
-    @model_validator(mode="after")
-    def _range_rises(self) -> ImageFeature:
-        if self.range[0] >= self.range[1]:
-            raise ValueError("range must be two rising numbers: the darkest and the brightest value of a pixel")
-        return self
-
-
-class NumberFeature(Part):
-    """A number; a missing one is filled, then the column is standardised. Statistics are the training split's."""
-
-    type: Literal["number"] = "number"
-    fill: Literal["median", "mean"] = "median"
-
-
-class CategoryFeature(Part):
-    """A category as text; words that the training split lacks, and missing ones, share one place."""
-
-    type: Literal["category"] = "category"
-
-
-def _short(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
+KINDS = ("image", "columns", "text", "audio", "series")
+GIVES = {  # the modalities that examples of a kind can become, their own first
+    "image": ("image", "vector"),
+    "table": ("vector", "table"),
+    "text": ("tokens", "vector"),
+    "audio": ("image", "sequence", "vector"),
+    "series": ("sequence", "vector"),
+}
 
 
 class Target(Part):
-    """What is learned. `classes` names the labels: label 0 is the first; without it they are the sorted values."""
+    """What is learned. `classes` names the labels: label 0 is the first; without it they are the sorted values.
+
+    `columns` are those that are forecast, where they are several or not named as the target is.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     classes: tuple[str, ...] | None = None
     unit: str | None = None
+    columns: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _classes_differ(self) -> Target:
@@ -61,61 +43,38 @@ class Target(Part):
         return self
 
 
-class ShuffledSplit(Part):
-    """Rows drawn at random, `stratified` by the label, or not (`random`). The seed is the card's own."""
-
-    kind: Literal["stratified", "random"] = "stratified"
-    val: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _leaves_something(self) -> ShuffledSplit:
-        if self.val + self.test >= 1:
-            raise ValueError("val and test together leave nothing to train on")
-        return self
+def _short(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
 
 
-class GivenSplit(Part):
-    """The source's own test part; `val` is a fraction cut from its training part, stratified by the label."""
-
-    kind: Literal["given"]
-    val: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    seed: Seed = 0
-
-
-class FixedSplit(Part):
-    """Half-open ranges of row numbers, counted from 0 in the order of the source."""
-
-    kind: Literal["fixed"]
-    train: Range
-    val: Range
-    test: Range
-
-    @model_validator(mode="after")
-    def _apart(self) -> FixedSplit:
-        spans = sorted((self.train, self.val, self.test))
-        if any(low >= high for low, high in spans) or any(a[1] > b[0] for a, b in pairwise(spans)):
-            raise ValueError("train, val and test must be rising ranges that share no row")
-        return self
-
-
-Split = Annotated[ShuffledSplit | GivenSplit | FixedSplit, Field(discriminator="kind")]
+def _default_split(value: dict[str, Any]) -> str:
+    """The kind of a split that names none: the source's own, else by time, by the label, or at random."""
+    if names_test(value.get("source")):
+        return "given"
+    if value.get("task") in ("forecasting", "language", "reconstruction"):
+        return "time"
+    return "random" if value.get("task") == "regression" else "stratified"
 
 
 class Card(Part):
-    """A dataset: source, licence, features, target, split."""
+    """A dataset: source, licence, features, target, split, preprocessing."""
 
     title: str
     source: Source
     licence: str
     homepage: str | None = None
     citation: str | None = None
-    task: Literal["classification", "regression"]
+    task: Literal["classification", "regression", "forecasting", "reconstruction", "language"]
     image: ImageFeature | None = None
-    columns: dict[str, Annotated[NumberFeature | CategoryFeature, Field(discriminator="type")]] | None = None
+    columns: dict[str, Column] | None = None
+    text: TextFeature | None = None
+    audio: AudioFeature | None = None
+    series: SeriesFeature | None = None
     target: Target
+    group: str | None = None
     split: Split
+    preprocess: Preprocess = Preprocess()
+    augment: Augment = ()
     keep_examples: bool = True
 
     _name: str = PrivateAttr("inline")
@@ -124,18 +83,17 @@ class Card(Part):
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
-        """A column may be its type alone; a split without a kind is the source's own, else by label, else random."""
+        """A column may be its type alone; a split without a kind is the source's own, else by time, by label, or random."""
         if not isinstance(value, dict):
             return value
         value = dict(value)
         if isinstance(value.get("columns"), dict):
             value["columns"] = {name: _short(column) for name, column in value["columns"].items()}
+        if value.get("task") in ("language", "reconstruction"):
+            value.setdefault("target", {"name": "anomaly" if value["task"] == "reconstruction" else "next token"})
         split = value.get("split", {})
         if isinstance(split, dict) and "kind" not in split:
-            source = value.get("source")
-            named = source if isinstance(source, dict) else getattr(source, "__dict__", {})
-            drawn = "random" if value.get("task") == "regression" else "stratified"
-            value["split"] = {"kind": "given" if any(named.get(key) for key in TEST_PART) else drawn, **split}
+            value["split"] = {"kind": _default_split(value), **split}
         return value
 
     @classmethod
@@ -144,33 +102,61 @@ class Card(Part):
         made = handler(schema)
         card = handler.resolve_ref_schema(made)
         columns = card["properties"]["columns"]["anyOf"][0]
-        columns["additionalProperties"] = {"anyOf": [{"enum": ["number", "category"]}, columns["additionalProperties"]]}
-        card["required"] = [name for name in card["required"] if name != "split"]
+        columns["additionalProperties"] = {"anyOf": [{"enum": list(COLUMN_TYPES)}, columns["additionalProperties"]]}
+        card["required"] = [name for name in card["required"] if name not in ("split", "target")]
         split = card["properties"]["split"]
         card["properties"]["split"] = {"anyOf": split["oneOf"]}  # without a kind it is the first
         return made
 
     @model_validator(mode="after")
     def _one_kind_of_input(self) -> Card:
-        if (self.image is None) == (self.columns is None):
-            raise ValueError("a card has either image or columns")
+        if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
+            raise ValueError(f"a card has one of {', '.join(KINDS)}")
         if self.columns is not None and not self.columns:
             raise ValueError("columns is empty")
-        if isinstance(self.split, ShuffledSplit) and self.split.kind == "stratified" and self.task == "regression":
-            raise ValueError("split: stratified needs classes, and the task is regression; use kind: random")
+        if getattr(self.split, "kind", "") == "stratified" and self.task != "classification":
+            raise ValueError(f"split: stratified needs classes, and the task is {self.task}; use kind: random")
         if self.columns and self.target.name in self.columns:
             raise ValueError(f"the target '{self.target.name}' stands among the columns too, which would leak it")
+        why = misplaced(self.augment, self.kind)
+        if why:
+            raise ValueError(why)
+        return self
+
+    @model_validator(mode="after")
+    def _task_fits(self) -> Card:
+        series, columns = self.series, self.columns or {}
+        if (self.task == "forecasting") != bool(series and series.horizon):
+            raise ValueError("task: forecasting and series: {columns, history, horizon} go together")
+        if (self.task == "language") != (self.source.kind == "text_file"):
+            raise ValueError("task: language and a text_file source go together")
+        if self.task == "reconstruction" and series is None and self.image is None:
+            raise ValueError("task: reconstruction needs series or image")
+        channels = (series and series.columns) or ()
+        unknown = [name for name in self.targets if name not in channels] if self.task == "forecasting" else []
+        if unknown:
+            raise ValueError(f"the target '{unknown[0]}' is not among the series' columns")
+        for name in (name for cross in self.preprocess.crosses for name in cross):
+            if name not in columns or columns[name].type not in ("category", "boolean"):
+                raise ValueError(f"preprocess.crosses: '{name}' is no column of categories or booleans")
         return self
 
     @model_validator(mode="after")
     def _source_has_it(self) -> Card:
-        if self.source.kind == "idx" and not self.image:
-            raise ValueError("an idx source holds images: the card needs image, not columns")
-        if self.source.kind == "csv" and not self.columns:
-            raise ValueError("a csv source is a table: the card needs columns, not image")
-        text = [name for name, column in (self.columns or {}).items() if column.type == "category"]
-        if text and self.source.kind != "csv":
-            raise ValueError(f"column '{text[0]}' is a category, and a {self.source.kind} source holds numbers only")
+        kind, source = self.kind, self.source.kind
+        holds = HOLDS[source]
+        if kind not in holds:
+            fitting = " or ".join("columns" if one == "table" else one for one in holds)
+            raise ValueError(f"a card with a source of the kind {source} needs {fitting}, not {'columns' if kind == 'table' else kind}")
+        if isinstance(self.source, TableSource) and (kind in ("image", "audio")) != (self.source.paths is not None):
+            raise ValueError(
+                f"{kind} in a table is files: source.paths names the column of their paths"
+                if kind in ("image", "audio")
+                else f"source.paths is for image or audio, and the card has {kind}"
+            )
+        for name, column in (self.columns or {}).items():
+            if column.type not in ("number", "boolean") and source in ("sklearn", "npz"):
+                raise ValueError(f"column '{name}' is a {column.type}, and a {source} source holds numbers only")
         return self
 
     @property
@@ -183,16 +169,44 @@ class Card(Part):
         return self._folder
 
     @property
-    def modality(self) -> str:
-        """What the source gives: `image` or `table`; models may take a conversion of it."""
-        return "image" if self.image else "table"
+    def kind(self) -> str:
+        """What the source gives: `image`, `table`, `text`, `audio` or `series`; models may take a conversion of it."""
+        return next("table" if kind == "columns" else kind for kind in KINDS if getattr(self, kind) is not None)
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The words of a table that say that a value is missing: the source's own, else the usual ones."""
-        return self.source.missing if isinstance(self.source, CsvSource) else USUAL_MISSING
+        return self.source.missing if isinstance(self.source, TABLES) else USUAL_MISSING
 
     @property
     def gives(self) -> tuple[str, ...]:
         """The modalities that its examples can become, its own first."""
-        return ("image", "vector") if self.image else ("vector",)
+        return GIVES[self.kind]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are learned."""
+        return self.target.columns or (self.target.name,)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Columns that a split or an audit looks at, whether or not a model sees them: `Raw.beside` holds them."""
+        group = (self.group,) if self.group else ()
+        return tuple(dict.fromkeys((*columns_of(self.split), *group)))
+
+
+HOLDS: dict[str, tuple[str, ...]] = {  # what examples a source of a kind can hold
+    "sklearn": ("image", "table"),
+    "idx": ("image",),
+    "npz": ("image", "table", "series"),
+    "csv": ("table", "text", "series", "image", "audio"),
+    "parquet": ("table", "text", "series", "image", "audio"),
+    "jsonl": ("table", "text", "series", "image", "audio"),
+    "tfrecord": ("table", "text", "image", "audio"),
+    "image_folder": ("image",),
+    "audio_folder": ("audio",),
+    "text_folder": ("text",),
+    "text_file": ("text",),
+    "ts": ("series",),
+    "tfds": ("image", "table", "text", "series"),
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -18,7 +18,8 @@ from pydantic import (
 
 from zoo.config.card import Card
 from zoo.config.metrics import split_metric
-from zoo.config.parts import Fraction, Named, Part, Seed
+from zoo.config.parts import Choice, Fraction, Named, Part, Seed
+from zoo.config.preparing import Augment, Preprocess
 
 # What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -40,41 +41,6 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 
 
-class Choice(Named):
-    """A name, and settings that depend on it: its own are filled in, those of others are refused and not written."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _filled_in(cls, value: Any) -> Any:
-        value = {"name": value} if isinstance(value, str) else value
-        if not isinstance(value, dict):
-            return value
-        table = cls.table()
-        own = table.get(str(value.get("name", cls.model_fields["name"].default)), {})
-        given = {key: one for key, one in value.items() if one is not None}
-        return {**own, **given}
-
-    @model_validator(mode="after")
-    def _takes_its_own(self) -> Self:
-        table = self.table()
-        for key in sorted({key for settings in table.values() for key in settings} - set(table[self.name])):
-            if getattr(self, key) is not None:
-                own = [*table[self.name], *(name for name in type(self).model_fields if not any(name in one for one in table.values()))]
-                raise ValueError(f"{self.name} has no {key}; its settings are: {', '.join(one for one in own if one != 'name')}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _own_only(self, handler: Any) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if value is not None}
-
-    name: str
-
-    @classmethod
-    def table(cls) -> dict[str, dict[str, Any]]:
-        """Name -> its own settings with their defaults."""
-        return {}
-
-
 class ModelChoice(Named):
     """A registered model by name; every further key is one of its hparams."""
 
@@ -89,9 +55,16 @@ class ModelChoice(Named):
 
 
 class TaskChoice(Named):
-    """A task by name."""
+    """A task by name. What a forecast is made of may be told here; else the card's `series` says it."""
 
-    name: Literal["classification", "regression"]
+    name: Literal["classification", "regression", "forecasting", "reconstruction", "language"]
+    horizon: PositiveInt | None = None
+    history: PositiveInt | None = None
+    season: PositiveInt | None = None
+
+    @model_serializer(mode="wrap")
+    def _said_only(self, handler: Any) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
 
 
 class Optimizer(Choice):
@@ -214,7 +187,9 @@ class Experiment(Part):
     model: ModelChoice
     task: TaskChoice | None = None
     train: Train = Field(default_factory=Train)
-    imbalance: Literal["class_weight"] | None = None
+    preprocess: Preprocess | None = None
+    augment: Augment | None = None
+    imbalance: Literal["class_weight", "oversample", "undersample", "focal"] | None = None
     goal: Goal | None = None
     export: Export = Export()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,15 +15,21 @@ from zoo.config.card import Card
 from zoo.config.experiment import Experiment, ModelChoice, TaskChoice
 from zoo.config.explain import explain
 from zoo.config.metrics import METRICS, split_metric
+from zoo.config.preparing import merged
 from zoo.errors import ZooError, did_you_mean
 
 Model = TypeVar("Model", Card, Experiment)
 
+TFDS = "tfds:"
+WINDOWS = ("history", "horizon", "season")
 SHORT = {"model", "task", "optimizer", "schedule"}  # keys whose value may be a name alone
 
 
 def load_card(name: str | Path) -> Card:
-    """A card by name or file. Raises ZooError with file, line and the nearest right name."""
+    """A card by name or file, or made for `tfds:NAME[/config]`. Raises ZooError with file, line and the nearest right name."""
+    if str(name).startswith(TFDS):
+        made: Card = import_module("zoo.data.sources.tfds").card_of(str(name).removeprefix(TFDS))
+        return made
     path = shelf.find("datasets", str(name))
     document = yamls.read(path)
     card = _validate(Card, document, "a card")
@@ -74,6 +81,7 @@ def resolve(experiment: Experiment, name: str, document: yamls.Document, card: C
     if card is None:
         card = experiment.dataset if isinstance(experiment.dataset, Card) else _card(experiment.dataset, document)
     task = experiment.task or TaskChoice(name=card.task)
+    card = _as_asked(card, experiment, task, document)
     entry = _located(document, ("model", "name"), registry.entry, experiment.model.name)
     for key in experiment.model.hparams:
         _located(document, ("model", key), registry.check_hparams, entry.name, {key: None})
@@ -89,8 +97,36 @@ def resolve(experiment: Experiment, name: str, document: yamls.Document, card: C
     return resolved
 
 
+def _as_asked(card: Card, experiment: Experiment, task: TaskChoice, document: yamls.Document) -> Card:
+    """The card with what the experiment says of its preprocessing, augmentation and windows."""
+    changes: dict[str, Any] = {}
+    if experiment.preprocess is not None:
+        changes["preprocess"] = merged(card.preprocess, experiment.preprocess)
+    if experiment.augment is not None:
+        changes["augment"] = experiment.augment
+    windows = {key: value for key in WINDOWS if (value := getattr(task, key)) is not None}
+    if windows:
+        if card.series is None:
+            key = next(iter(windows))
+            raise ZooError(f"{document.at(('task', key))}: task.{key} is for a series, and '{card.name}' gives {PLURAL[card.gives[0]]}")
+        changes["series"] = card.series.model_copy(update=windows)
+    return _changed(card, changes, document) if changes else card
+
+
+def _changed(card: Card, changes: dict[str, Any], document: yamls.Document) -> Card:
+    """A card with other parts, checked again. Raises ZooError where they do not go together."""
+    try:
+        made = Card.model_validate({**{key: getattr(card, key) for key in Card.model_fields}, **changes})
+    except ValidationError as error:
+        raise ZooError(f"{document.where}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    made._name, made._folder = card._name, card._folder
+    return made
+
+
 def _card(name: str, document: yamls.Document) -> Card:
     """The card that an experiment names; what is wrong inside it is told of its own file."""
+    if name.startswith(TFDS):
+        return load_card(name)
     return load_card(_located(document, ("dataset",), shelf.find, "datasets", name))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -28,3 +28,38 @@ class Named(Part):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
+class Choice(Named):
+    """A name, and settings that depend on it: its own are filled in, those of others are refused and not written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, value: Any) -> Any:
+        value = {"name": value} if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            return value
+        table = cls.table()
+        own = table.get(str(value.get("name", cls.model_fields["name"].default)), {})
+        given = {key: one for key, one in value.items() if one is not None}
+        return {**own, **given}
+
+    @model_validator(mode="after")
+    def _takes_its_own(self) -> Self:
+        table = self.table()
+        for key in sorted({key for settings in table.values() for key in settings} - set(table[self.name])):
+            if getattr(self, key) is not None:
+                own = [*table[self.name], *(name for name in type(self).model_fields if not any(name in one for one in table.values()))]
+                raise ValueError(f"{self.name} has no {key}; its settings are: {', '.join(one for one in own if one != 'name')}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _own_only(self, handler: Any) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+    name: str
+
+    @classmethod
+    def table(cls) -> dict[str, dict[str, Any]]:
+        """Name -> its own settings with their defaults."""
+        return {}

@@ -1,21 +1,25 @@
-"""Where a dataset's bytes come from: the files of a card, and the kinds of sources."""
+"""Where a dataset's bytes come from: the files and folders of a card, and the kinds of sources."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from zoo.config.parts import Named, Part
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, Field(pattern=r"^https?://")]
+
 
 class File(Named):
-    """A file of a source: fetched by name and sha256, or, without a hash, a path of the user's own."""
+    """A file of a source: fetched by name and sha256, or, without a hash, a path of the user's own, which may hold wildcards."""
 
     name: Annotated[str, Field(min_length=1, description="file name; without sha256, a path relative to the card")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    sha256: Sha256 | None = None
+    url: Url | None = None
 
     @model_validator(mode="after")
     def _fetched_whole(self) -> File:
@@ -27,8 +31,36 @@ class File(Named):
 
     def beside(self, folder: Path) -> Path:
         """The path of a user's own file: relative to the card's folder, or where it is not there, to the working folder."""
-        near, here = folder / self.name, Path(self.name)
-        return near if near.exists() or not here.is_file() else here
+        return _beside(self.name, folder)
+
+
+class Folder(Named):
+    """A folder of files. With a sha256 it is found by the hash of its sorted "sha256  path" lines, else it is the user's own.
+
+    `files` and `exclude` are patterns of paths inside it: what they leave out is neither read nor part of the hash.
+    """
+
+    name: Annotated[str, Field(min_length=1, description="a path relative to the card; with sha256 the folder's plain name")]
+    sha256: Sha256 | None = None
+    files: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    url: Url | None = None
+    url_sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _fetched_whole(self) -> Folder:
+        if self.url and not (self.sha256 and self.url_sha256):
+            raise ValueError(f"{self.name} has a url: it needs url_sha256 of the archive, and sha256 of the folder in it")
+        return self
+
+    def beside(self, folder: Path) -> Path:
+        """The path of a user's own folder: relative to the card's folder, or where it is not there, to the working folder."""
+        return _beside(self.name, folder)
+
+
+def _beside(name: str, folder: Path) -> Path:
+    near, here = folder / name, Path(name)
+    return near if near.exists() or not here.exists() else here
 
 
 class Files(Part):
@@ -38,11 +70,20 @@ class Files(Part):
         """Its files, in the card's order; none where it ships inside a library."""
         return tuple(value for value in vars(self).values() if isinstance(value, File))
 
+    def folders(self) -> tuple[Folder, ...]:
+        """Its folders, in the card's order."""
+        return tuple(value for value in vars(self).values() if isinstance(value, Folder))
+
     def absolute(self, folder: Path) -> Self:
         """The same with the user's own paths made absolute; `folder` is the card's."""
-        own = {key: file for key, file in vars(self).items() if isinstance(file, File) and not file.sha256}
-        moved = {key: file.model_copy(update={"name": str(file.beside(folder).resolve())}) for key, file in own.items()}
+        own = {key: one for key, one in vars(self).items() if isinstance(one, (File, Folder)) and not one.sha256}
+        moved = {key: one.model_copy(update={"name": str(one.beside(folder).resolve())}) for key, one in own.items()}
         return self.model_copy(update=moved)
+
+    @property
+    def has_test(self) -> bool:
+        """Whether it names a test part of its own."""
+        return any(getattr(self, key, None) is not None for key in TEST_PART)
 
 
 class SklearnSource(Files):
@@ -69,7 +110,7 @@ class IdxSource(Files):
 
 
 class NpzSource(Files):
-    """NumPy arrays by name: `features` (n, height, width[, channels]) or (n, columns), `target` (n,); test arrays if there are any."""
+    """NumPy arrays by name: `features` (n, height, width[, channels]), (n, columns) or (n, steps, channels), `target` (n,)."""
 
     kind: Literal["npz"]
     file: File
@@ -86,18 +127,152 @@ class NpzSource(Files):
 
 
 USUAL_MISSING = ("", "NA", "?")
+OnError = Literal["refuse", "skip"]
 
 
-class CsvSource(Files):
-    """A table with a header line. Columns of the card are read by name, the others are left alone."""
+class TableSource(Files):
+    """Rows of named columns. Columns of the card are read by name, the others are left alone.
 
-    kind: Literal["csv"]
+    With `paths` a row's example is the file that this column names, below `folder` (default: the table's own).
+    """
+
     file: File
     test_file: File | None = None
-    separator: Annotated[str, Field(pattern=r"^[\t !#-~]$", description="one ASCII character, no quote")] = ","
     missing: tuple[str, ...] = USUAL_MISSING
+    paths: str | None = None
+    folder: Folder | None = None
+    on_error: OnError = "refuse"
 
 
-Source = Annotated[SklearnSource | IdxSource | NpzSource | CsvSource, Field(discriminator="kind")]
+class CsvSource(TableSource):
+    """A table as text, gzipped or zipped or not. `header: false` names the columns "0", "1", …; a list gives them names."""
 
-TEST_PART = ("test_file", "test_images", "test_features")  # a source that names one of these has a test part of its own
+    kind: Literal["csv"]
+    separator: Annotated[str, Field(pattern=r"^[\t !#-~]$", description="one ASCII character, no quote")] = ","
+    header: bool | tuple[str, ...] = True
+    quoted: bool = True
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    anomalies: File | None = None
+
+
+class ParquetSource(TableSource):
+    """A table as Parquet."""
+
+    kind: Literal["parquet"]
+
+
+class JsonlSource(TableSource):
+    """A table as JSON lines: an object a line."""
+
+    kind: Literal["jsonl"]
+
+
+class TfrecordSource(TableSource):
+    """Serialised `tf.train.Example`s; `features` says of each what it holds, as `{age: int, name: bytes, embedding: float}`."""
+
+    kind: Literal["tfrecord"]
+    features: dict[str, Literal["int", "float", "bytes"]]
+
+
+class FolderSource(Files):
+    """A folder of files: the label is the name of a sub-folder, or what `pattern` finds in the file's name.
+
+    Sub-folders `train`, `val` (or `valid`, `validation`) and `test` above those of the classes are the splits. `pattern` is a
+    regular expression over the path inside the folder whose group `label` is the label; its other groups are columns for splits.
+    """
+
+    folder: Folder
+    pattern: str | None = None
+    on_error: OnError = "refuse"
+
+    @model_validator(mode="after")
+    def _pattern_holds(self) -> Self:
+        if self.pattern is None:
+            return self
+        try:
+            groups = re.compile(self.pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"pattern is no regular expression: {error}") from None
+        if "label" not in groups:
+            raise ValueError("pattern has no group (?P<label>…)")
+        return self
+
+
+class ImageFolderSource(FolderSource):
+    """JPEG, PNG, BMP, GIF and WebP files."""
+
+    kind: Literal["image_folder"]
+
+
+class AudioFolderSource(FolderSource):
+    """WAV files."""
+
+    kind: Literal["audio_folder"]
+
+
+class TextFolderSource(FolderSource):
+    """UTF-8 text files, an example a file."""
+
+    kind: Literal["text_folder"]
+
+
+class TextFileSource(Files):
+    """One long UTF-8 text, for a language model."""
+
+    kind: Literal["text_file"]
+    file: File
+
+
+class TsSource(Files):
+    """Time series in the `.ts` format of the UCR and UEA archives, or UCR's plain text (`label value value …`)."""
+
+    kind: Literal["ts"]
+    file: File
+    test_file: File | None = None
+
+
+class TfdsSource(Files):
+    """A dataset of TensorFlow Datasets. `train` and `test` are its splits, slices too (`train[:80%]`); `test: null` is none.
+
+    `features` names the feature that is taken where the builder names no supervised keys. `data_dir` is its own folder.
+    """
+
+    kind: Literal["tfds"]
+    name: str
+    config: str | None = None
+    data_dir: str | None = None
+    manual_dir: str | None = None
+    train: str = "train"
+    val: str | None = None
+    test: str | None = "test"
+    feature: str | None = None
+
+
+Source = Annotated[
+    SklearnSource
+    | IdxSource
+    | NpzSource
+    | CsvSource
+    | ParquetSource
+    | JsonlSource
+    | TfrecordSource
+    | ImageFolderSource
+    | AudioFolderSource
+    | TextFolderSource
+    | TextFileSource
+    | TsSource
+    | TfdsSource,
+    Field(discriminator="kind"),
+]
+TABLES = (CsvSource, ParquetSource, JsonlSource, TfrecordSource)
+
+TEST_PART = ("test_file", "test_images", "test_features", "test")  # a source that names one of these has a test part of its own
+
+
+def names_test(source: Any) -> bool:
+    """Whether what is to become a source, plain or made, names a test part."""
+    named = source if isinstance(source, dict) else getattr(source, "__dict__", {})
+    if named.get("kind") == "tfds":
+        return named.get("test", "test") is not None
+    return any(named.get(key) for key in TEST_PART)

@@ -17,6 +17,7 @@ from zoo.config.card import Card
 from zoo.data import pipeline, preprocess, splits
 from zoo.data.pipeline import Encoded
 from zoo.data.sources import Raw, read
+from zoo.data.windows import Windows, pick
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
@@ -49,11 +50,14 @@ class Dataset:
         return {name: self._encode(rows) for name, rows in self.rows.items()}
 
     def _encode(self, rows: np.ndarray) -> Encoded:
-        y = preprocess.encode_target(self.spec, self.raw.target[rows])
+        y = preprocess.encode_target(self.spec, pick(self.raw.target, rows))
         features = self.raw.take(rows)
-        if self.spec["modality"] == "image" and (self.spec["scale"], self.spec["offset"]) == (1.0, 0.0):
+        if self.spec["modality"] == "image" and (self.spec.get("scale"), self.spec.get("offset")) == (1.0, 0.0):
             images = features["image"]  # nothing to compute: they are cast a batch at a time
             return Encoded(images if images.dtype == np.uint8 else images.astype(np.float32), y)
+        if any(isinstance(values, Windows) for values in self.raw.features.values()):
+            served = preprocess.served_names(self.spec)
+            return Encoded({served[name]: features[name] for name in served}, y, finish=self.graph)
         return Encoded(preprocess.encode(self.graph, features, preprocess.served_names(self.spec)), y)
 
     @property
@@ -82,22 +86,20 @@ class Dataset:
         return len(self.classes) if self.classes else None
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example as the model takes it."""
-        return tuple(self.graph.output_shape[1:])
+    def input_shape(self) -> Any:
+        """The shape of one example as the model takes it; of a table those of its parts by name."""
+        shape = self.graph.output_shape
+        return {name: tuple(one[1:]) for name, one in shape.items()} if isinstance(shape, dict) else tuple(shape[1:])
 
     @property
     def facts(self) -> dict[str, Any]:
         """What a model's builder may ask of the data, by name."""
-        return {"input_shape": self.input_shape}
+        return {"input_shape": self.input_shape, **preprocess.facts_of(self.spec)}
 
     def describe(self) -> str:
         """One line, as `1,797 images 8x8 in 10 classes (1,257 / 270 / 270)`."""
         sizes = " / ".join(f"{len(self.rows[name]):,}" for name in splits.SPLITS)
-        if self.card.image:
-            what = f"images {self.card.image.shape[0]}x{self.card.image.shape[1]}"
-        else:
-            what = f"rows of {len(self.card.columns or {})} columns"
+        what = _what(self.card)
         into = f" in {self.num_classes} classes" if self.classes else ""
         return f"{len(self.raw):,} {what}{into} ({sizes})"
 
@@ -111,6 +113,16 @@ class Dataset:
             "preprocess": self.spec,
             "preprocess_sha256": hashlib.sha256(json.dumps(self.spec, sort_keys=True).encode()).hexdigest(),
         }
+
+
+def _what(card: Card) -> str:
+    if card.image:
+        return f"images {card.image.shape[0]}x{card.image.shape[1]}"
+    if card.audio:
+        return f"sounds of {card.audio.seconds:g} s"
+    if card.series:
+        return f"series of {card.series.shape[0]} steps" if card.series.length else f"windows of {card.series.history} steps"
+    return "texts" if card.text else f"rows of {len(card.columns or {})} columns"
 
 
 def prepare(card: Card, modality: str | None = None, *, batch_size: int = 64, seed: int = 1) -> Dataset:
@@ -131,7 +143,7 @@ def prepare(card: Card, modality: str | None = None, *, batch_size: int = 64, se
     raw = read(card)
     rows = splits.split(card, raw)
     train = rows["train"]
-    spec = preprocess.fit(card, raw.take(train), raw.target[train], raw.target, modality)
+    spec = preprocess.fit(card, raw.take(train), pick(raw.target, train), raw.target, modality)
     _check_classes(card, spec, raw, train)
     return Dataset(card, raw, rows, spec, preprocess.graph(spec), batch_size, seed)
 

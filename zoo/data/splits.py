@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.config.card import Card, FixedSplit, GivenSplit
+from zoo.config.card import Card
+from zoo.config.splits import FixedSplit, GivenSplit, ShuffledSplit
 from zoo.data.sources import Raw
 from zoo.errors import ZooError
 
@@ -35,6 +36,8 @@ def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
         train, val = _cut(card, everything[raw.given == "train"], plan.val, labels, plan.seed)
         rows = {"train": train, "val": val, "test": everything[raw.given == "test"]}
     else:
+        if not isinstance(plan, ShuffledSplit):
+            raise ZooError(f"split: {plan.kind} is not there yet")
         labels = raw.target if plan.kind == "stratified" else None
         rest, test = _cut(card, everything, plan.test, labels, plan.seed)
         train, val = _cut(card, rest, plan.val * len(raw) / len(rest), labels, plan.seed)

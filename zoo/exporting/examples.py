@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def _plain(values: np.ndarray) -> np.ndarray:
     return values.astype(object) if values.dtype.kind in "OSU" else values.astype(np.float32)
 
 
-def _choose(features: dict[str, np.ndarray]) -> np.ndarray:
+def _choose(features: Mapping[str, np.ndarray]) -> np.ndarray:
     """Row numbers: a few with a missing cell, the others evenly over the split."""
     size = len(next(iter(features.values())))
     lacking = np.zeros(size, bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,7 +194,7 @@ def _images(data: Dataset) -> str:
     return _png(figure)
 
 
-def _columns(features: dict[str, np.ndarray]) -> list[tuple[Any, ...]]:
+def _columns(features: Mapping[str, np.ndarray]) -> list[tuple[Any, ...]]:
     """Type, missing cells and different values of each column."""
     import numpy as np
 

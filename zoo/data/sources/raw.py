@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -12,9 +13,26 @@ import numpy as np
 
 from zoo.config.card import Card
 from zoo.data import fetch
+from zoo.data.windows import Windows, pick
 from zoo.errors import ZooError
 
 BLOCK = 65_536  # rows of text that are hashed at once
+
+
+class Taken(Mapping[str, Any]):
+    """Some rows of every feature, each gathered when it is asked for."""
+
+    def __init__(self, features: Mapping[str, Any], rows: np.ndarray) -> None:
+        self._features, self._rows = features, rows
+
+    def __getitem__(self, name: str) -> Any:
+        return pick(self._features[name], self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
 
 
 @dataclass
@@ -22,21 +40,29 @@ class Raw:
     """Examples as the source holds them.
 
     Attributes:
-        features: `image` (n, height, width, channels) in the source's scale; or the card's columns, numbers float32
-            (n,) with NaN for missing, categories str objects (n,) with "" for missing.
-        target: labels (numbers or str) or float64 values, (n,).
+        features: by source name, array-likes of n rows (NumPy, memory-mapped, or Windows).
+            `image` (n, height, width, channels) in the source's scale; the card's columns: numbers and booleans float32 (n,) with
+            NaN for missing, categories, moments (as they stand there) and text str objects (n,) with "" for missing;
+            `text` str objects (n,); `audio` float32 (n, samples), -1..1; `series` float32 (n, steps, channels), NaN for missing.
+        target: labels (numbers or str) or float64 values (n,); of forecasting Windows float64 (n, horizon, targets).
         ids: the row number of each example in the source, (n,).
-        given: `train` or `test` an example, where the source says which part it is of.
-        files: sha256 of the files read, by name.
+        given: `train`, `val` or `test` an example, where the source says which part it is of.
+        beside: columns (n,) that splits and audits look at, as `Card.beside` and `split` name them.
+        files: sha256 of the files and folders read, by name.
         source_rows: rows of the source, those that were left out too.
+        rejected: what was left out because it is broken, and why (`on_error: skip`), a line each.
+        stamp: the fingerprint, where hashing every value is not wanted: made of the files' hashes and how they were read.
     """
 
-    features: dict[str, np.ndarray]
-    target: np.ndarray
+    features: dict[str, Any]
+    target: Any
     ids: np.ndarray
     given: np.ndarray | None = None
+    beside: dict[str, np.ndarray] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     source_rows: int = 0
+    rejected: list[str] = field(default_factory=list)
+    stamp: str | None = None
 
     def __post_init__(self) -> None:
         self.source_rows = self.source_rows or len(self.target)
@@ -44,15 +70,21 @@ class Raw:
     def __len__(self) -> int:
         return len(self.target)
 
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def take(self, rows: np.ndarray) -> Taken:
         """The features of some rows."""
-        return {name: values[rows] for name, values in self.features.items()}
+        return Taken(self.features, rows)
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 over every value of every example, in order."""
+        """sha256 over every value of every example, in order; or the stamp."""
+        if self.stamp:
+            return self.stamp
         digest = hashlib.sha256()
         for name, values in [*sorted(self.features.items()), ("target", self.target)]:
+            if isinstance(values, Windows):
+                digest.update(f"{name} windows of {values.length} from ".encode())
+                digest.update(np.ascontiguousarray(values.starts).data)
+                values = values.values
             digest.update(f"{name} {values.dtype.kind if values.dtype.kind in 'iufb' else 'text'} {values.shape}".encode())
             if values.dtype.kind in "iufb":
                 digest.update(np.ascontiguousarray(values).data)
@@ -72,8 +104,10 @@ def read(card: Card) -> Raw:
     if card.task == "regression":
         raw.target = _numbers(card, raw)
         return raw
+    if card.task in ("forecasting", "language"):
+        return raw
     raw.target = _labels(card, raw)
-    if len(np.unique(raw.target)) < 2:
+    if card.task == "classification" and len(np.unique(raw.target)) < 2:
         raise ZooError(
             f"the target '{card.target.name}' of the dataset '{card.name}' has one class only: {raw.target[0]!s}",
             "there is nothing to tell apart; name another target, or add examples of another class",

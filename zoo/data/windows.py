@@ -1,0 +1,52 @@
+"""Windows over long arrays, as if they were an array of their own, without copying one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """`windows[rows]` are `length` steps from `starts[rows]` on: (n, length, …) of `values` (steps, …)."""
+
+    values: np.ndarray
+    starts: np.ndarray
+    length: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.starts), self.length, *self.values.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.values.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes as it is; materialised it would be `length` times as much."""
+        return self.values.nbytes + self.starts.nbytes
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """A row by its number, or rows by a slice or an array of numbers, copied."""
+        starts = np.asarray(self.starts[rows])
+        found: np.ndarray = self.values[starts[..., None] + np.arange(self.length)]
+        return found
+
+    def pick(self, rows: np.ndarray) -> Windows:
+        """Some of the windows, still without copying."""
+        return Windows(self.values, self.starts[rows], self.length)
+
+
+def pick(values: Any, rows: np.ndarray) -> Any:
+    """Rows of an array, copied, or of windows, not copied."""
+    return values.pick(rows) if isinstance(values, Windows) else values[rows]
