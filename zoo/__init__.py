@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.bundles import Bundle as Bundle
+    from zoo.data import Dataset as Dataset
     from zoo.errors import ZooError as ZooError
     from zoo.jobs import evaluate as evaluate
     from zoo.jobs import export as export
@@ -35,12 +36,14 @@ _HOMES = {
     "predict": "zoo.jobs",
     "load_run": "zoo.jobs",
     "load_bundle": "zoo.jobs",
+    "Dataset": "zoo.data",
     "Run": "zoo.runs",
     "Bundle": "zoo.bundles",
     "ZooError": "zoo.errors",
 }
 __all__ = [
     "Bundle",
+    "Dataset",
     "Run",
     "ZooError",
     "create_model",

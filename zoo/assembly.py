@@ -17,10 +17,12 @@ from zoo.bundles import Input, answers_to_files, columns_of, files_of, in_batche
 from zoo.config import Experiment
 from zoo.config.experiment import Train
 from zoo.data import Dataset, prepare, preprocess
+from zoo.data.fetch_folder import changed
 from zoo.data.images import after_pixels, pixels_of
 from zoo.errors import ZooError
 from zoo.runs import Run
 
+ENCODED = ("image", "audio")  # kinds of examples that come as encoded files too
 STEPS_PER_EXECUTION = 16  # the fastest that was measured on a CPU; more changes nothing
 _deterministic = False
 
@@ -83,14 +85,15 @@ def assemble(experiment: Experiment) -> Assembled:
     keras.utils.set_random_seed(train.seed)  # the weights do not depend on what was drawn before
     facts = {key: value for key, value in {**data.facts, **task.facts()}.items() if key in entry.facts}
     model = registry.create_model(entry.name, weights=experiment.model.weights, **facts, **experiment.model.hparams)
-    wanted = (None, task.facts()["num_outputs"])
+    wanted = (None, *task.output_shape)
     if model.output_shape != wanted:
-        raise ZooError(f"model '{entry.name}' gives {model.output_shape}, where {task.name} learns from {wanted}: (batch, outputs)")
-    steps = -(-len(data.rows["train"]) // train.batch_size)
+        raise ZooError(f"model '{entry.name}' gives {model.output_shape}, where {task.name} learns from {wanted}, a batch of outputs")
+    steps = -(-data.epoch_size(experiment.imbalance) // train.batch_size)
+    losing = (experiment.imbalance,) if isinstance(task, tasks.Classification) else ()
     model.compile(
         optimizer=optimizers.make(train.optimizer, train.schedule, steps_per_epoch=steps, epochs=train.epochs),
-        loss=task.loss(),
-        metrics=task.metrics(),
+        loss=task.loss(*losing),
+        metrics=task.metrics(*losing),
         steps_per_execution=train.steps_per_execution or min(STEPS_PER_EXECUTION, steps),
         jit_compile=False,  # on a CPU it halves the speed of convolutions and recurrences
     )
@@ -111,7 +114,9 @@ def check_data(run: Run, data: Dataset) -> None:
     if now["fingerprint"] != then["fingerprint"]:
         for name, digest in now["files"].items():
             if then["files"].get(name) != digest:
-                what, before, after = f"the file {name}", then["files"].get(name), digest
+                inside = changed(then["files"].get(name), digest)
+                what = f"the file {inside} in the folder {name}" if inside else f"the file {name}"
+                before, after = then["files"].get(name), digest
                 break
         else:
             what, before, after = f"the dataset '{data.card.name}'", then["fingerprint"], now["fingerprint"]
@@ -158,14 +163,18 @@ class Opened:
         return self.task.read(tf.cast(self.model(features, training=False), tf.float32), self.reading)
 
     def read_files(self, files: Any) -> dict[str, Any]:
-        """From encoded image files, string (batch,), to the answers."""
-        return self.read(after_pixels(self.graph, self.spec)(pixels_of(files, self.spec["shape"])))
+        """From encoded image or sound files, string (batch,), to the answers."""
+        if self.spec["kind"] == "audio":
+            from zoo.data.sounds import waveforms_of
+
+            return self.read(self.graph({"audio": waveforms_of(files, self.spec["sampling_rate"], self.spec["samples"])}))
+        return self.read(after_pixels(self.graph, self.spec)(pixels_of(files, self.spec["shape"], self.spec["fit"])))
 
     def answer(self, inputs: Any, batch: int = 1024) -> dict[str, np.ndarray]:
-        """The answers for raw values or encoded image files (bytes), in batches. Text comes as str."""
+        """The answers for raw values or encoded files (bytes), in batches. Text comes as str."""
         _ = self.reading  # now: the tracer would wrap its error
         files = files_of(inputs)
-        if files is not None and self.spec["kind"] == "image":
+        if files is not None and self.spec["kind"] in ENCODED:
             call, refusal = self._traced_files, tf.errors.InvalidArgumentError
             return answers_to_files(lambda part: call(tf.constant(part["bytes"], tf.string)), files, batch, refusal)
 
@@ -186,6 +195,9 @@ def open_run(run: Run) -> Opened:
 def served_inputs(spec: preprocess.Spec) -> dict[str, Input]:
     """What is sent, by served name: the source's name, dtype and shape without the batch."""
     source = {served: name for name, served in preprocess.served_names(spec).items()}
-    return {
+    made = {
         served: Input(name=source[served], dtype=dtype, shape=list(shape)) for served, (shape, dtype) in preprocess.inputs_of(spec).items()
     }
+    if "columns" in spec:
+        next(iter(made.values()))["columns"] = spec["columns"]
+    return made

@@ -20,13 +20,14 @@ SURFACE = {
     "experiments": {"--dataset", "--model", "--task", "--json"},
     "runs": {"--state", "--runs", "--json"},
     "show": {"--html", "--runs", "--bundles"},
+    "check": {"--json"},
     "schema": set(),
     "catalogue": {"--check"},
     "doctor": set(),
 }
 
 NAMES = {
-    "Bundle", "Run", "ZooError", "create_model", "evaluate", "export", "list_models", "load_bundle", "load_dataset", "load_run",
+    "Bundle", "Dataset", "Run", "ZooError", "create_model", "evaluate", "export", "list_models", "load_bundle", "load_dataset", "load_run",
     "predict", "register_model", "run", "train",
 }  # fmt: skip
 

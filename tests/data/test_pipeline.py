@@ -138,7 +138,7 @@ def test_a_dataset_hands_out_plain_tf_data():
 def test_prepare_names_what_a_card_can_become():
     from zoo.errors import ZooError
 
-    with pytest.raises(ZooError, match="the dataset 'iris' gives vector, not image"):
+    with pytest.raises(ZooError, match="the dataset 'iris' gives vector or table, not image"):
         prepare(load_card("iris"), "image")
 
 

@@ -13,7 +13,7 @@ import pytest
 from zoo import registry
 from zoo.registry import known
 
-SMALL = {"image": (16, 16, 1), "vector": (30,)}  # what every model takes, and trains fast on
+SMALL = {"image": (16, 16, 1), "vector": (30,), "tokens": (12,), "sequence": (40, 3)}  # what every model takes, and trains fast on
 
 
 def fix_weights(model: keras.Model) -> None:
@@ -45,11 +45,15 @@ def model_of() -> Callable[[str], keras.Model]:
 
 @pytest.fixture(scope="session")
 def inputs_of() -> Callable[..., np.ndarray]:
-    """Fixed inputs of a modality: pixels 0..255, or standardised numbers."""
+    """Fixed inputs of a modality: pixels 0..255, standardised numbers, or tokens below 50."""
 
     def draw(modality: str, batch: int, shape: tuple[int, ...], seed: int = 11) -> np.ndarray:
         rng = np.random.default_rng(seed)
-        drawn = {"image": lambda size: rng.uniform(0, 255, size), "vector": rng.normal}[modality]
+        if modality == "tokens":  # with padding at the end, as text comes
+            tokens = rng.integers(1, 50, (batch, *shape), dtype="int32")
+            tokens[:, shape[0] - shape[0] // 4 :] = 0
+            return tokens
+        drawn = {"image": lambda size: rng.uniform(0, 255, size), "vector": rng.normal, "sequence": rng.normal}[modality]
         return drawn(size=(batch, *shape)).astype("float32")
 
     return draw
@@ -61,7 +65,8 @@ def small() -> Callable[..., dict[str, Any]]:
 
     def facts(name: str, **more: Any) -> dict[str, Any]:
         entry = registry.entry(name)
-        return {**entry.example, "input_shape": SMALL[entry.modality], **more}
+        forecast = {"horizon": 6, "target_channels": (1,)} if "horizon" in entry.example else {}
+        return {**entry.example, "input_shape": SMALL[entry.modality], **forecast, **more}
 
     return facts
 

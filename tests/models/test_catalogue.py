@@ -108,7 +108,9 @@ def test_measuring_a_model_gives_what_is_written():
 @pytest.mark.parametrize("name", list_models())
 def test_flops_are_the_profilers(name, model_of):
     model = model_of(name)
-    traced = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:])))
+    traced = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(
+        tf.TensorSpec((1, *model.input_shape[1:]), model.input.dtype)
+    )
     options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
     options = options.with_empty_output().order_by("float_ops").build()
     profile = tf.compat.v1.profiler.profile(traced.graph, cmd="op", options=options)

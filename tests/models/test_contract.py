@@ -18,6 +18,7 @@ from zoo.jobs import catalogue
 
 NAMES = list_models()
 IMAGE_NAMES = list_models(modality="image")
+TOKEN_NAMES = list_models(modality="tokens")
 SMALLEST_OF_FAMILY = {registry.entry(name).module: name for name in sorted(NAMES, key=lambda name: -(registry.entry(name).params or 0))}
 LEARNED = [(name, task) for name in SMALLEST_OF_FAMILY.values() for task in registry.entry(name).tasks]
 CHOICES = [(name, key, value) for name, one in registry.load_all().items() for key, values in one.entry.space.items() for value in values]
@@ -32,6 +33,7 @@ RENEW = "ZOO_RENEW_GOLDENS"
 LOSSES = {
     "classification": (keras.losses.SparseCategoricalCrossentropy(from_logits=True), np.arange(8) % 3, 3),
     "regression": (keras.losses.MeanSquaredError(), np.random.default_rng(1).normal(size=(8, 1)).astype("float32"), 1),
+    "forecasting": (keras.losses.MeanSquaredError(), np.random.default_rng(1).normal(size=(8, 6, 1)).astype("float32"), None),
 }
 
 
@@ -43,14 +45,14 @@ def test_the_exceptions_name_models_that_exist():
 @pytest.mark.parametrize("name", NAMES)
 def test_its_file_is_found_by_its_name(name):
     stem = registry.entry(name).module.removeprefix("zoo.models.")
-    assert re.sub(r"\d+", "", name).startswith(stem)
+    assert name.startswith(stem) or re.sub(r"\d+", "", name).startswith(stem)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_docstring_says_the_flow_the_shapes_and_the_paper(name):
     one = registry.registered(name)
     text = inspect.getdoc(one.builder)
-    assert " -> logits" in text
+    assert f" -> {'forecast' if 'horizon' in one.entry.facts else 'logits'}\n" in text
     assert "Returns:" in text
     assert one.entry.paper is None or one.entry.paper in text
     assert [key for key in (*one.entry.facts, *one.entry.hparams) if f"    {key}: " not in text] == []
@@ -62,7 +64,7 @@ def test_it_is_a_plain_functional_model_of_fixed_names(name, model_of):
     assert type(model).__name__ == "Functional"
     assert not model.compiled
     assert model.input.name == registry.entry(name).modality
-    assert model.input.dtype == "float32"
+    assert model.input.dtype == ("int32" if registry.entry(name).modality == "tokens" else "float32")
     assert model.layers[-1].name == "head"
     assert model.name == name
 
@@ -72,7 +74,9 @@ def test_it_is_a_plain_functional_model_of_fixed_names(name, model_of):
 def test_it_gives_finite_float32_outputs(name, batch, model_of, inputs_of):
     entry = registry.entry(name)
     outputs = model_of(name)(inputs_of(entry.modality, batch, entry.example["input_shape"]), training=False)
-    assert tuple(outputs.shape) == (batch, entry.example["num_outputs"])
+    facts = entry.example
+    assert tuple(outputs.shape[1:]) == ((facts["horizon"], len(facts["target_channels"])) if "horizon" in facts else (facts["num_outputs"],))
+    assert len(outputs) == batch
     assert outputs.dtype == "float32"
     assert np.isfinite(outputs).all()
 
@@ -95,6 +99,23 @@ def test_it_takes_other_sizes_and_channels_or_says_why_not(name, size, inputs_of
     else:
         model = create_model(name, input_shape=size, num_outputs=2)
         assert model.compute_output_shape((None, *size)) == (None, 2)
+
+
+@pytest.mark.parametrize("name", TOKEN_NAMES)
+def test_padding_says_nothing(name, inputs_of):
+    """A text that is filled up further is the same text; one without a token has an answer too."""
+    short = create_model(name, input_shape=(12,), vocabulary_size=50, num_outputs=3)
+    long = create_model(name, input_shape=(40,), vocabulary_size=50, num_outputs=3)
+    for one, other in zip(long.weights, short.weights, strict=True):
+        value = np.random.default_rng(2).normal(size=other.shape)
+        one.assign(value)
+        other.assign(value)
+    tokens = inputs_of("tokens", 3, (12,))
+    tokens[2] = 0
+    outputs = np.asarray(short(tokens, training=False))
+    np.testing.assert_allclose(long(np.pad(tokens, ((0, 0), (0, 28))), training=False), outputs, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(outputs).all()
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize("size", [(1, 1, 1), (2, 3, 3), (224, 224, 3)])
@@ -121,7 +142,7 @@ def test_a_gradient_reaches_every_trainable_weight(name, small, inputs_of):
 def test_it_learns_a_batch_by_heart(name, task, small, inputs_of):
     loss, targets, outputs = LOSSES[task]
     keras.utils.set_random_seed(1)
-    facts = small(name, num_outputs=outputs)
+    facts = small(name, **({"num_outputs": outputs} if outputs else {}))
     model = create_model(name, **facts)
     inputs = inputs_of(registry.entry(name).modality, len(targets), facts["input_shape"])
     model.compile(keras.optimizers.Adam(1e-2), loss=loss)
@@ -181,9 +202,10 @@ def test_a_mistake_is_answered_with_what_is_right(name):
         with pytest.raises(ZooError, match=f"{name}.*{key} = 'many': "):
             create_model(name, **facts, **{key: "many"})
     with pytest.raises(ZooError, match=r"for example \("):
-        create_model(name, **{**entry.example, "input_shape": (28, 28)})
-    with pytest.raises(ZooError, match=r"num_outputs = 0: .*greater than 0"):
-        create_model(name, **{**entry.example, "num_outputs": 0})
+        create_model(name, **{**entry.example, "input_shape": (28, 28, 28, 28)})
+    size = "horizon" if "horizon" in entry.facts else "num_outputs"
+    with pytest.raises(ZooError, match=rf"{size} = 0: .*greater than 0"):
+        create_model(name, **{**entry.example, size: 0})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -202,7 +224,7 @@ def test_it_is_what_the_golden_says(name, model_of, inputs_of):
     outputs = np.asarray(model(inputs_of(entry.modality, 2, entry.example["input_shape"]), training=False))
     goldens = json.loads(GOLDENS.read_text("utf-8")) if GOLDENS.exists() else {}
     if os.environ.get(RENEW):
-        goldens[name] = {"params": model.count_params(), "outputs": [[round(float(value), 6) for value in row] for row in outputs]}
+        goldens[name] = {"params": model.count_params(), "outputs": np.round(outputs.astype(float), 6).tolist()}
         lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(goldens[key])}" for key in sorted(set(goldens) & set(NAMES)))
         GOLDENS.write_text(f"{{\n{lines}\n}}\n", "utf-8")
     assert model.count_params() == goldens[name]["params"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from zoo.errors import ZooError, did_you_mean
 
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class Input(TypedDict):
-    """A raw input: its name in the source, `float32` or `string`, and its shape without the batch."""
+    """A raw input: its name in the source, `float32` or `string`, its shape without the batch, the columns it is made of."""
 
     name: str
     dtype: str
     shape: list[int]
+    columns: NotRequired[list[str]]
 
 
 def columns_of(wanted: Mapping[str, Input], inputs: Any) -> dict[str, np.ndarray]:
@@ -33,8 +34,8 @@ def columns_of(wanted: Mapping[str, Input], inputs: Any) -> dict[str, np.ndarray
     Raises:
         ZooError: what lacks, or has another type or shape, by its name in the source.
     """
-    if list(wanted) == ["image"] and wanted["image"]["shape"] and not isinstance(inputs, Mapping):
-        inputs = {"image": inputs}
+    if alone(wanted) and not isinstance(inputs, Mapping) and not hasattr(inputs, "columns"):
+        inputs = {next(iter(wanted)): [inputs] if isinstance(inputs, str) else inputs}
     names = ", ".join(one["name"] for one in wanted.values())
     if not hasattr(inputs, "__getitem__") or not hasattr(inputs, "keys"):
         raise ZooError(f"the input is a {type(inputs).__name__}, where columns are expected", f"expected: {names}")
@@ -48,6 +49,15 @@ def columns_of(wanted: Mapping[str, Input], inputs: Any) -> dict[str, np.ndarray
     if len(set(sizes.values())) != 1:
         raise ZooError("the inputs have different lengths", ", ".join(f"{name} {size}" for name, size in list(sizes.items())[:8]))
     return columns
+
+
+def alone(wanted: Mapping[str, Input]) -> str | None:
+    """What is wanted, where it is one image, sound, series or text an example and no columns; None for columns of a table."""
+    kinds = {("image", 3): "image", ("audio", 1): "audio", ("series", 2): "series", ("text", 0): "text"}
+    one = next(iter(wanted.items()), None)
+    if one is None or len(wanted) > 1 or (one[0] == "text" and one[1]["dtype"] != "string"):
+        return None
+    return kinds.get((one[0], len(one[1]["shape"])))
 
 
 def _typed(given: Any, one: Input) -> np.ndarray:
@@ -65,7 +75,7 @@ def _typed(given: Any, one: Input) -> np.ndarray:
         raise ZooError(f"input '{name}' has shape {values.shape}, where (batch{_dimensions(shape)}) is expected")
     if one["dtype"] == "string":
         return np.array([_word(value, name) for value in values.tolist()], object)
-    return _numbers(values, name, may_lack=not shape)
+    return _numbers(values, name, may_lack=len(shape) in (0, 2))  # a cell of a table, or a step of a series
 
 
 def _dimensions(shape: tuple[int, ...]) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.cli import lists, pipeline, predict, project, show, tables
+from zoo.cli import check, lists, new, pipeline, predict, project, show, tables
 from zoo.cli.mistakes import translated
 from zoo.errors import Exit, Interrupted, ZooError
 
@@ -30,6 +30,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "experiments": lists.experiments,
     "runs": lists.runs,
     "show": show.show,
+    "check": check.check,
+    "new": new.new,
     "schema": project.schema,
     "catalogue": project.catalogue,
     "doctor": project.doctor,

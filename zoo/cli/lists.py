@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoo.runs import Run
 
 STATES = ("running", "interrupted", "diverged", "finished")
-HEADLINE = {"classification": "accuracy", "regression": "rmse"}
+HEADLINE = {"classification": "accuracy", "regression": "rmse", "forecasting": "mse"}
 
 
 def models(
@@ -63,7 +63,7 @@ def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: Modality
     from zoo.config import load_card
 
     cards, broken = _readable("datasets", load_card, pattern)
-    _check_filter("task", task, {"classification", "regression"})
+    _check_filter("task", task, set(HEADLINE))
     _check_filter("modality", modality, {"image", "vector"})
     found = {name: card for name, card in cards.items() if task in (None, card.task) and (modality is None or modality in card.gives)}
     if as_json:

@@ -16,9 +16,14 @@ Rows = list[tuple[str, ...]]
 SHOWN = {
     "classification": ("accuracy", "f1_macro", "roc_auc", "log_loss"),
     "regression": ("mae", "rmse", "r2"),
+    "forecasting": ("mse", "mae", "mae_raw", "smape", "mase"),
 }
-IN_UNITS = ("mae", "rmse")  # of the metrics shown, those in the target's unit
-BASELINE = {"classification": "majority class", "regression": "training mean"}  # as the tasks name it, which cannot be asked without Keras
+IN_UNITS = {"regression": ("mae", "rmse"), "forecasting": ("mae_raw", "rmse_raw")}  # of the metrics shown, those in the target's unit
+BASELINE = {  # as the tasks name it, which cannot be asked without Keras
+    "classification": "majority class",
+    "regression": "training mean",
+    "forecasting": "repeat last value",
+}
 
 
 def measured(run: Run) -> Rows:
@@ -27,7 +32,7 @@ def measured(run: Run) -> Rows:
     binary = len(metrics["test"].get("per_class", ())) == 2
     names = [name for name in SHOWN[task] if name != "roc_auc" or binary]
     parts, unit = (metrics["test"], metrics["baseline"]["test"]), run.card.target.unit
-    told = {name: f"{name} ({unit})" for name in IN_UNITS if unit}
+    told = {name: f"{name} ({unit})" for name in IN_UNITS.get(task, ()) if unit}
     return [(told.get(name, name), *(_number(part.get(name)) for part in parts)) for name in names]
 
 

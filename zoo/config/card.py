@@ -13,7 +13,7 @@ from zoo.config.parts import Fraction as Fraction  # models know it from here
 from zoo.config.parts import Part
 from zoo.config.preparing import Augment, Preprocess, misplaced
 from zoo.config.sources import TABLES, USUAL_MISSING, Source, TableSource, names_test
-from zoo.config.splits import Split, columns_of
+from zoo.config.splits import Split, by_group, columns_of
 
 KINDS = ("image", "columns", "text", "audio", "series")
 GIVES = {  # the modalities that examples of a kind can become, their own first
@@ -94,6 +94,8 @@ class Card(Part):
         split = value.get("split", {})
         if isinstance(split, dict) and "kind" not in split:
             value["split"] = {"kind": _default_split(value), **split}
+        elif isinstance(split, dict) and split["kind"] == "fold" and value.get("task") != "classification":
+            value["split"] = {"by": "random", **split}
         return value
 
     @classmethod
@@ -114,8 +116,10 @@ class Card(Part):
             raise ValueError(f"a card has one of {', '.join(KINDS)}")
         if self.columns is not None and not self.columns:
             raise ValueError("columns is empty")
-        if getattr(self.split, "kind", "") == "stratified" and self.task != "classification":
-            raise ValueError(f"split: stratified needs classes, and the task is {self.task}; use kind: random")
+        if "stratified" in (self.split.kind, getattr(self.split, "by", "")) and self.task != "classification":
+            raise ValueError(f"split: stratified needs classes, and the task is {self.task}; use random")
+        if by_group(self.split) and not (getattr(self.split, "column", None) or self.group or (self.series and self.series.id)):
+            raise ValueError("split: which group? Name its column: split: {kind: group, column: …}, or the card's group: …")
         if self.columns and self.target.name in self.columns:
             raise ValueError(f"the target '{self.target.name}' stands among the columns too, which would leak it")
         why = misplaced(self.augment, self.kind)
@@ -191,8 +195,8 @@ class Card(Part):
     @property
     def beside(self) -> tuple[str, ...]:
         """Columns that a split or an audit looks at, whether or not a model sees them: `Raw.beside` holds them."""
-        group = (self.group,) if self.group else ()
-        return tuple(dict.fromkeys((*columns_of(self.split), *group)))
+        series = self.series.id if self.series else None
+        return tuple(dict.fromkeys((*columns_of(self.split), *(name for name in (self.group, series) if name))))
 
 
 HOLDS: dict[str, tuple[str, ...]] = {  # what examples a source of a kind can hold

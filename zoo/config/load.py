@@ -63,16 +63,18 @@ def _opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Do
     """The document of an experiment, and its name."""
     if isinstance(what, (Mapping, Experiment)):
         plain = _plain(what)
-        return yamls.Document(plain, "the experiment"), what.name if isinstance(what, Experiment) and what._card else _name_of(plain)
+        named = what.name if isinstance(what, Experiment) and what._card else _name_of(plain if isinstance(what, Experiment) else what)
+        return yamls.Document(plain, "the experiment"), named
     path = shelf.find("experiments", str(what))
     return yamls.read(path), path.stem
 
 
 def _name_of(what: Mapping[str, Any]) -> str:
-    """CARD_MODEL, as our own files are named."""
+    """CARD_MODEL, as our own files are named; `what` is plain but for its card."""
     card, model = what.get("dataset"), what.get("model")
+    card = card.name if isinstance(card, Card) else card.replace(":", "_").replace("/", "_") if str(card).startswith(TFDS) else card
     model = model.get("name") if isinstance(model, Mapping) else model
-    return f"{Path(card).stem}_{Path(str(model)).stem}" if isinstance(card, str) else "inline"
+    return f"{Path(card).stem}_{Path(str(model)).stem}" if isinstance(card, str) and card != "inline" else "inline"
 
 
 def resolve(experiment: Experiment, name: str, document: yamls.Document, card: Card | None = None) -> Experiment:

@@ -16,9 +16,10 @@ METRICS: dict[str, dict[str, str]] = {
         "log_loss": "min",
     },
     "regression": {"loss": "min", "mae": "min", "mse": "min", "rmse": "min", "r2": "max"},
+    "forecasting": {"loss": "min", "mae": "min", "mse": "min", "mae_raw": "min", "rmse_raw": "min", "smape": "min", "mase": "min"},
 }
 
-LOGGED_BY_KERAS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mae")}
+LOGGED_BY_KERAS = {"classification": ("loss", "accuracy"), "regression": ("loss", "mae"), "forecasting": ("loss", "mae")}
 
 
 def split_metric(name: str) -> tuple[str, str]:

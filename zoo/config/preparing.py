@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from zoo.config.parts import Choice, Fraction, Part
 
@@ -22,6 +22,12 @@ class NumberWay(Part):
     scale: Literal["standard", "minmax", "robust", "log", "quantile", "none"] | None = None
     clip: tuple[float, float] | None = Field(default=None, description="lowest and highest value, in the column's own units")
     bins: Annotated[int, Field(ge=2, le=1000)] | None = Field(default=None, description="one-hot bins of equal counts instead of a number")
+
+    @model_validator(mode="after")
+    def _clip_rises(self) -> NumberWay:
+        if self.clip is not None and self.clip[0] >= self.clip[1]:
+            raise ValueError("clip must be two rising numbers: the lowest and the highest value")
+        return self
 
 
 class CategoryWay(Part):
@@ -113,8 +119,8 @@ def settings(kind: str, *parts: Part) -> dict[str, Any]:
 # What each step of augmentation can be told, with its defaults. What it does: zoo/data/augment/, docs/data.md.
 STEPS: dict[str, dict[str, Any]] = {
     "flip": {"axis": "horizontal"},
-    "crop": {"padding": 4},
-    "rotate": {"degrees": 15.0},
+    "crop": {"padding": 4, "border": "zeros"},
+    "rotate": {"degrees": 15.0, "border": "zeros"},
     "colour": {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.02},
     "cutout": {"size": 8},
     "rand_augment": {"count": 2, "magnitude": 0.5},
@@ -145,6 +151,7 @@ class Augmentation(Choice):
     probability: Annotated[float, Field(gt=0, le=1)] | None = None
     axis: Literal["horizontal", "vertical"] | None = None
     padding: PositiveInt | None = None
+    border: Literal["zeros", "reflect"] | None = Field(default=None, description="what comes in from outside")
     degrees: Annotated[float, Field(gt=0, le=180)] | None = None
     brightness: Fraction | None = None
     contrast: Fraction | None = None

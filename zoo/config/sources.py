@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -51,6 +52,8 @@ class Folder(Named):
     def _fetched_whole(self) -> Folder:
         if self.url and not (self.sha256 and self.url_sha256):
             raise ValueError(f"{self.name} has a url: it needs url_sha256 of the archive, and sha256 of the folder in it")
+        if self.sha256 and (Path(self.name).name != self.name or self.name == ".."):
+            raise ValueError(f"{self.name} is a path; a folder with a sha256 is found by its name alone")
         return self
 
     def beside(self, folder: Path) -> Path:
@@ -60,7 +63,11 @@ class Folder(Named):
 
 def _beside(name: str, folder: Path) -> Path:
     near, here = folder / name, Path(name)
-    return near if near.exists() or not here.exists() else here
+    return near if _there(near) or not _there(here) else here
+
+
+def _there(path: Path) -> bool:
+    return path.exists() or (glob.has_magic(str(path)) and any(glob.iglob(str(path), recursive=True)))
 
 
 class Files(Part):
@@ -247,6 +254,11 @@ class TfdsSource(Files):
     val: str | None = None
     test: str | None = "test"
     feature: str | None = None
+
+    def absolute(self, folder: Path) -> Self:
+        """The same with its own folders made absolute."""
+        own = {key: one for key in ("data_dir", "manual_dir") if (one := getattr(self, key))}
+        return self.model_copy(update={key: str(_beside(str(Path(one).expanduser()), folder).absolute()) for key, one in own.items()})
 
 
 Source = Annotated[

@@ -67,7 +67,7 @@ class FixedSplit(Part):
 
 
 class GroupSplit(_Shares):
-    """Whole groups of rows (a speaker, a patient) on one side; `column` names the group, default: the card's `group`."""
+    """Whole groups of rows (a speaker, a patient) on one side; `column` names them, default: the card's `group`, or series' id."""
 
     kind: Literal["group"]
     column: str | None = None
@@ -75,9 +75,10 @@ class GroupSplit(_Shares):
 
 
 class TimeSplit(_Shares):
-    """The oldest rows learn, the newest judge; `gap` rows between two splits belong to none.
+    """The oldest rows learn, the newest judge; `gap` rows (steps of a series) between two splits belong to none.
 
-    `column` holds the time; default: the card's series' time, else the order of the source.
+    `column` holds the time: numbers or ISO text; default: the order of the source. Windows are cut by the steps that they ask for,
+    all series at one time, where the card's series has times, else each by its own order.
     """
 
     kind: Literal["time"]
@@ -120,3 +121,8 @@ def columns_of(split: Any) -> tuple[str, ...]:
         return split.columns or ()
     column = getattr(split, "column", None)
     return (column,) if column else ()
+
+
+def by_group(split: Any) -> bool:
+    """Whether a split keeps groups whole."""
+    return isinstance(split, GroupSplit) or (isinstance(split, FoldSplit) and split.by == "group")

@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.config.card import Card
-from zoo.data import pipeline, preprocess, splits
+from zoo.data import draw, given, pipeline, preprocess, splits
+from zoo.data.encoding import Encoder
 from zoo.data.pipeline import Encoded
 from zoo.data.sources import Raw, read
-from zoo.data.windows import Windows, pick
+from zoo.data.windows import pick
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
@@ -44,25 +45,19 @@ class Dataset:
     batch_size: int = 64
     seed: int = 1
 
+    from_dataframe = staticmethod(given.from_dataframe)
+    from_arrays = staticmethod(given.from_arrays)
+    from_generator = staticmethod(given.from_generator)
+
     @cached_property
     def encoded(self) -> dict[str, Encoded]:
         """Each split, encoded once."""
-        return {name: self._encode(rows) for name, rows in self.rows.items()}
-
-    def _encode(self, rows: np.ndarray) -> Encoded:
-        y = preprocess.encode_target(self.spec, pick(self.raw.target, rows))
-        features = self.raw.take(rows)
-        if self.spec["modality"] == "image" and (self.spec.get("scale"), self.spec.get("offset")) == (1.0, 0.0):
-            images = features["image"]  # nothing to compute: they are cast a batch at a time
-            return Encoded(images if images.dtype == np.uint8 else images.astype(np.float32), y)
-        if any(isinstance(values, Windows) for values in self.raw.features.values()):
-            served = preprocess.served_names(self.spec)
-            return Encoded({served[name]: features[name] for name in served}, y, finish=self.graph)
-        return Encoded(preprocess.encode(self.graph, features, preprocess.served_names(self.spec)), y)
+        encoder = Encoder(self.card, self.raw, self.spec, self.graph)
+        return {name: encoder.split(rows, learns=name == "train") for name, rows in self.rows.items()}
 
     @property
     def train(self) -> tf.data.Dataset:
-        """(x, y) batches, shuffled anew at each iteration."""
+        """(x, y) batches, shuffled, and augmented as the card says, anew at each iteration."""
         return pipeline.batches(self.encoded["train"], self.batch_size, seed=self.seed)
 
     @property
@@ -74,6 +69,10 @@ class Dataset:
     def test(self) -> tf.data.Dataset:
         """(x, y) batches in the source's order."""
         return pipeline.batches(self.encoded["test"], self.batch_size)
+
+    def epoch_size(self, imbalance: str | None = None) -> int:
+        """Examples that an epoch of training sees."""
+        return draw.length(self.encoded["train"].y, imbalance) if imbalance in draw.BALANCES else len(self.rows["train"])
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -88,8 +87,8 @@ class Dataset:
     @property
     def input_shape(self) -> Any:
         """The shape of one example as the model takes it; of a table those of its parts by name."""
-        shape = self.graph.output_shape
-        return {name: tuple(one[1:]) for name, one in shape.items()} if isinstance(shape, dict) else tuple(shape[1:])
+        out = self.graph.output
+        return {name: tuple(one.shape[1:]) for name, one in out.items()} if isinstance(out, dict) else tuple(out.shape[1:])
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import http.client
 import os
 import ssl
@@ -43,10 +44,10 @@ def locate_all(files: Sequence[File], folder: Path) -> list[Path]:
     """The paths of several files, as `locate` gives them; those that cannot be had are told all at once."""
     found, lacking, first = [], [], None
     for file in files:
-        path = _at_hand(file, folder)
+        path = at_hand(file, folder)
         if path is None and file.url and first is None:  # after a failure no further file is waited for
             try:
-                path = _fetched(file)
+                path = fetched(file)
             except Unfetched as error:
                 first = error
         if path is None:
@@ -58,11 +59,26 @@ def locate_all(files: Sequence[File], folder: Path) -> list[Path]:
     return found
 
 
+def matching(file: File, folder: Path) -> list[Path]:
+    """The paths of a file of a card; of a name with wildcards all that it matches, sorted."""
+    if not is_pattern(file):
+        return [locate(file, folder)]
+    found = [Path(one) for one in sorted(glob.glob(str(file.beside(folder)), recursive=True)) if Path(one).is_file()]
+    if not found:
+        raise ZooError(f"no data file matches {file.beside(folder)}")
+    return found
+
+
+def is_pattern(file: File) -> bool:
+    """Whether it is the user's own files by a name with wildcards."""
+    return file.sha256 is None and glob.has_magic(file.name)
+
+
 class Unfetched(ZooError):
     """A file that its url does not give."""
 
 
-def _at_hand(file: File, folder: Path) -> Path | None:
+def at_hand(file: File, folder: Path) -> Path | None:
     """A file that need not be fetched: the user's own, in `ZOO_DATA_DIR`, or in the cache."""
     if file.sha256 is None:
         where = file.beside(folder)
@@ -84,7 +100,7 @@ def _cached(file: File) -> Path:
     return cache_folder() / str(file.sha256)[:16] / file.name
 
 
-def _fetched(file: File) -> Path:
+def fetched(file: File) -> Path:
     cached = _cached(file)
     make_folder(cached.parent)
     sweep(cached.parent)
@@ -92,13 +108,16 @@ def _fetched(file: File) -> Path:
     return cached
 
 
-def _in_data_dir(file: File) -> Path | None:
+def data_dir() -> Path | None:
     root = os.environ.get("ZOO_DATA_DIR")
-    if not root:
-        return None
-    if not Path(root).is_dir():
+    if root and not Path(root).is_dir():
         raise ZooError(f"ZOO_DATA_DIR is '{root}', which is no folder")
-    for folder, _, names in os.walk(root):
+    return Path(root) if root else None
+
+
+def _in_data_dir(file: File) -> Path | None:
+    root = data_dir()
+    for folder, _, names in os.walk(root) if root else ():
         path = Path(folder, file.name)
         if file.name in names and _is(path, file):
             return path
@@ -118,7 +137,7 @@ def sha256_of(path: Path) -> str:
     return _sha256(path, stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1 << 20)
 def _sha256(path: Path, size: int, changed: int) -> str:
     return file_sha256(path)
 

@@ -1,4 +1,4 @@
-"""Encoded image files to pixels, in TensorFlow: the same in a run's answers and in its bundle."""
+"""Encoded image files to pixels, in TensorFlow: the same in the store that is trained on, in a run's answers and in its bundle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import tensorflow as tf
 
 from zoo.data.preprocess import Spec
 
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp")
+KINDS = "JPEG, PNG, BMP, GIF or WebP"
 PNG = b"\x89PNG\r\n\x1a\n"
+MOST = 50_000_000  # pixels of a file; more are refused by its header, before memory is taken for them
+SEGMENTS = 64  # of a JPEG, before its pixels, that are looked at
+TIFF = 4096  # bytes of EXIF that are looked at
 
 
 def after_pixels(graph: Any, spec: Spec) -> Callable[[Any], Any]:
@@ -20,32 +25,151 @@ def after_pixels(graph: Any, spec: Spec) -> Callable[[Any], Any]:
     return part
 
 
-def pixels_of(files: Any, shape: list[int]) -> Any:
-    """Encoded PNG, JPEG, BMP and GIF (its first frame) files, string (batch,), as float32 (batch, H, W, C), 0..255.
+def pixels_of(files: Any, shape: list[int], fit: str = "stretch") -> Any:
+    """Encoded files, string (batch,), as `pixels` gives each: float32 (batch, H, W, C)."""
+    return tf.map_fn(lambda file: pixels(file, shape, fit), files, fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
-    A file of another size is resized (bilinear, antialiased); one that cannot be decoded is an InvalidArgument.
+
+def pixels(file: Any, shape: list[int], fit: str = "stretch") -> Any:
+    """An encoded JPEG, PNG, BMP, GIF (its first frame) or WebP file, string (), as float32 (H, W, C), whole numbers 0..255.
+
+    It is turned as its EXIF says. A file of another size is resized (bilinear, antialiased), as the card's `fit` says. One that
+    cannot be decoded is an InvalidArgument. Alpha is dropped.
     """
-    height, width, channels = shape
-
-    def pixels(file: Any) -> Any:
-        image = tf.cast(_decode(file, channels), tf.float32)
-        fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], (height, width)))
-        image = tf.cond(fits, lambda: image, lambda: tf.image.resize(image, (height, width), antialias=True))
-        return tf.ensure_shape(image, shape)
-
-    return tf.map_fn(pixels, files, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+    with tf.device("CPU:0"):  # another kernel would round otherwise
+        count = tf.reduce_prod(tf.cast(_size(file), tf.int64))
+        too_large = tf.strings.join(["holds ", tf.strings.as_string(count), f" pixels, more than the {MOST:,} that are decoded"])
+        with tf.control_dependencies([tf.debugging.Assert(count <= MOST, [too_large])]):
+            image = _decode(tf.identity(file), shape[2])
+        turn = tf.cond(tf.io.is_jpeg(file), lambda: _orientation(file), lambda: 1)
+        image = tf.cond(turn > 1, lambda: _turned(image, turn), lambda: image)
+        fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2]))
+        image = tf.cond(fits, lambda: tf.cast(image, tf.float32), lambda: _resized(image, shape[0], shape[1], fit))
+        return tf.ensure_shape(tf.clip_by_value(tf.round(image), 0, 255), shape)
 
 
 def _decode(file: Any, channels: int) -> Any:
-    """uint8 (height, width, channels). TensorFlow turns only PNG and JPEG to grey itself."""
+    """uint8 (height, width, channels). TensorFlow turns only PNG and JPEG to grey itself, but no JPEG of four inks."""
 
     def decode(wanted: int) -> Any:
         image = tf.io.decode_image(file, channels=wanted, expand_animations=False)
         image.set_shape((None, None, wanted))
         return image
 
+    indexed = _begins(file, b"BM") & tf.equal(_raw(file, 28, 1, tf.uint16)[0], 8)
+    coloured = lambda: tf.cond(indexed, lambda: _from_palette(file, decode(3)), lambda: decode(3))  # noqa: E731
     if channels != 1:
-        return decode(channels)
-    is_png = tf.equal(tf.strings.substr(file, 0, len(PNG)), PNG)
-    turns_grey = tf.logical_or(is_png, tf.io.is_jpeg(file))
-    return tf.cond(turns_grey, lambda: decode(1), lambda: tf.image.rgb_to_grayscale(decode(3)))
+        return coloured()
+    jpeg = tf.cond(tf.io.is_jpeg(file), lambda: tf.image.extract_jpeg_shape(file)[2] < 4, lambda: False)
+    return tf.cond(_begins(file, PNG) | jpeg, lambda: decode(1), lambda: tf.image.rgb_to_grayscale(coloured()))
+
+
+def _from_palette(file: Any, indices: Any) -> Any:
+    """The colours of a BMP of 8 bits, which TensorFlow takes for grey: uint8 (height, width, 3)."""
+    place = 14 + tf.cast(_raw(file, 14, 1, tf.int32)[0], tf.int32)
+    with tf.control_dependencies([tf.debugging.Assert(tf.equal(_raw(file, 30, 1, tf.int32)[0], 0), ["is a compressed BMP"])]):
+        colours = tf.reshape(_raw(file, place, 1024), (256, 4))[:, 2::-1]
+    return tf.gather(tf.cast(colours, tf.uint8), tf.cast(indices[..., 0], tf.int32))
+
+
+def _begins(file: Any, head: bytes, at: int = 0) -> Any:
+    return tf.equal(tf.strings.substr(file, at, len(head)), head)
+
+
+def _raw(file: Any, at: Any, count: int, dtype: Any = tf.uint8, little: bool = True) -> Any:
+    """Numbers from the place `at` on: int64 (count,); what lies behind the file's end is 0."""
+    length = count * dtype.size
+    part = tf.strings.substr(file, at, length)
+    return tf.cast(tf.io.decode_raw(part, dtype, little_endian=little, fixed_length=length), tf.int64)
+
+
+def _size(file: Any) -> Any:
+    """Height and width, in some order, as the file's header says them; zeros where it is of no known kind. int64 (2,)."""
+    kinds = [tf.io.is_jpeg(file), _begins(file, PNG), _begins(file, b"GIF8"), _begins(file, b"BM"), _begins(file, b"RIFF"), True]
+    sizes = [
+        lambda: tf.image.extract_jpeg_shape(file, tf.int64)[:2],
+        lambda: _raw(file, 16, 2, tf.int32, little=False),
+        lambda: _raw(file, 6, 2, tf.uint16),
+        lambda: tf.abs(_raw(file, 18, 2, tf.int32)),
+        lambda: _webp_size(file),
+        lambda: tf.zeros(2, tf.int64),
+    ]
+    return tf.switch_case(tf.argmax(tf.stack(kinds), output_type=tf.int32), sizes)
+
+
+def _webp_size(file: Any) -> Any:
+    """https://developers.google.com/speed/webp/docs/riff_container: lossy, lossless and extended files."""
+    wide = tf.constant(0x3FFF, tf.int64)
+
+    def packed() -> Any:
+        bits = _raw(file, 21, 1, tf.int32)[0]
+        return tf.stack([bits & wide, tf.bitwise.right_shift(bits, 14) & wide]) + 1
+
+    def extended() -> Any:
+        cells = tf.reshape(_raw(file, 24, 6), (2, 3))
+        return tf.reduce_sum(cells * tf.constant([1, 1 << 8, 1 << 16], tf.int64), 1) + 1
+
+    plain = lambda: _raw(file, 26, 2, tf.uint16) & wide  # noqa: E731
+    return tf.cond(_begins(file, b"VP8L", 12), packed, lambda: tf.cond(_begins(file, b"VP8X", 12), extended, plain))
+
+
+def _resized(image: Any, height: int, width: int, fit: str) -> Any:
+    """uint8 of any size to float32 (height, width, channels)."""
+    had = tf.shape(image)
+    if fit == "crop":
+        size = tf.minimum(had[:2], _rounded(tf.stack([had[1] * height / width, had[0] * width / height])))
+        start = (had[:2] - size) // 2
+        image = image[start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
+    if fit != "pad":
+        return tf.image.resize(image, (height, width), antialias=True)
+    scale = tf.minimum(height / had[0], width / had[1])
+    size = tf.minimum(_rounded(tf.cast(had[:2], tf.float64) * scale), [height, width])
+    small = tf.image.resize(image, size, antialias=True)
+    start = ([height, width] - size) // 2
+    return tf.image.pad_to_bounding_box(small, start[0], start[1], height, width)
+
+
+def _rounded(size: Any) -> Any:
+    return tf.maximum(tf.cast(tf.round(size), tf.int32), 1)
+
+
+def _turned(image: Any, orientation: Any) -> Any:
+    """The image as it was seen: EXIF's orientations 2 to 8 mirror, turn, or both."""
+    image = tf.cond(orientation > 4, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+    upside_down = tf.reduce_any(tf.equal(orientation, [3, 4, 7, 8]))
+    mirrored = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
+    return tf.reverse(image, tf.boolean_mask([0, 1], tf.stack([upside_down, mirrored])))
+
+
+def _orientation(file: Any) -> Any:
+    """The orientation that a JPEG's EXIF names, 1 where it names none: int32 ()."""
+    length = tf.strings.length(file)
+    end = length + 1
+
+    def step(at: Any, found: Any) -> tuple[Any, Any]:
+        head = tf.cast(_raw(file, at, 4), tf.int32)
+        is_exif = tf.logical_and(tf.equal(head[1], 0xE1), tf.equal(tf.strings.substr(file, at + 4, 6), b"Exif\0\0"))
+        over = tf.reduce_any(tf.stack([is_exif, head[0] != 0xFF, tf.equal(head[1], 0xDA), tf.equal(head[1], 0xD9)]))
+        after = at + 2 + tf.maximum(head[2] * 256 + head[3], 2)
+        after = tf.where(tf.equal(head[1], 0xFF), at + 1, after)  # a byte of filling
+        return tf.where(over, end, after), tf.where(is_exif, at + 10, found)
+
+    loop = tf.while_loop(lambda at, _: at + 10 <= length, step, (tf.constant(2), tf.constant(0)), maximum_iterations=SEGMENTS)
+    return tf.cond(loop[1] > 0, lambda: _from_tiff(_raw(file, loop[1], TIFF)), lambda: 1)
+
+
+def _from_tiff(block: Any) -> Any:
+    """The orientation that the first directory of a TIFF header names (tag 0x112), 1 where it names none: int32 ()."""
+    little = tf.equal(block[0], ord("I"))
+
+    def number(at: Any) -> Any:
+        """Two bytes at each place."""
+        first, second = (tf.gather(block, tf.clip_by_value(at + more, 0, TIFF - 1)) for more in (0, 1))
+        return tf.where(little, first + 256 * second, 256 * first + second)
+
+    two = number(tf.constant([4, 6], tf.int64))
+    start = tf.where(little, two[0] + 65536 * two[1], 65536 * two[0] + two[1])
+    entries = start + 2 + 12 * tf.range((TIFF - 16) // 12, dtype=tf.int64)
+    real = (tf.range((TIFF - 16) // 12, dtype=tf.int64) < number(start)) & (entries + 12 <= TIFF)
+    value = tf.reduce_max(tf.where(real & tf.equal(number(entries), 0x112), number(entries + 8), 0))
+    return tf.cast(tf.where((value >= 1) & (value <= 8), value, 1), tf.int32)

@@ -4,54 +4,104 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from zoo.config.card import Card
-from zoo.config.splits import FixedSplit, GivenSplit, ShuffledSplit
+from zoo.config.features import DatetimeFeature
+from zoo.config.splits import FixedSplit, FoldSplit, GivenSplit, GroupSplit, HashSplit, ShuffledSplit, TimeSplit
+from zoo.data.cuts import by_steps, by_time, cut, cut_groups, fractions, last_rows, shared_steps, spans
 from zoo.data.sources import Raw
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
 
 SPLITS = ("train", "val", "test")
+LISTED = 100_000  # rows whose numbers the manifest lists; of more it holds the hash
+Rows = dict[str, np.ndarray]
 
 
-def split(card: Card, raw: Raw) -> dict[str, np.ndarray]:
-    """Rising row numbers for `train`, `val` and `test`; they share no row. The seed is the card's."""
-    plan = card.split
-    everything = np.arange(len(raw))
-    if isinstance(plan, FixedSplit):
-        spans = {name: getattr(plan, name) for name in SPLITS}
-        if max(high for _, high in spans.values()) > raw.source_rows:
-            raise ZooError(f"the fixed split of '{card.name}' goes past its {raw.source_rows} rows")
-        rows = {name: everything[(raw.ids >= low) & (raw.ids < high)] for name, (low, high) in spans.items()}
-    elif isinstance(plan, GivenSplit):
-        if raw.given is None:
-            raise ZooError(f"split: given, but the source of '{card.name}' has no test part of its own", "use kind: stratified or random")
-        labels = raw.target if card.task == "classification" else None
-        if labels is not None:
-            _refuse_unseen(card, labels, raw.given)
-        train, val = _cut(card, everything[raw.given == "train"], plan.val, labels, plan.seed)
-        rows = {"train": train, "val": val, "test": everything[raw.given == "test"]}
-    else:
-        if not isinstance(plan, ShuffledSplit):
-            raise ZooError(f"split: {plan.kind} is not there yet")
-        labels = raw.target if plan.kind == "stratified" else None
-        rest, test = _cut(card, everything, plan.test, labels, plan.seed)
-        train, val = _cut(card, rest, plan.val * len(raw) / len(rest), labels, plan.seed)
-        rows = {"train": train, "val": val, "test": test}
-    if (
-        raw.given is not None
-        and not isinstance(plan, GivenSplit)
-        and (raw.given[np.concatenate([rows["train"], rows["val"]])] == "test").any()
-    ):
-        log.warning("note: split: %s mixes the source's own test part into what is learned; kind: given keeps it apart", plan.kind)
+def split(card: Card, raw: Raw) -> Rows:
+    """Rising row numbers for `train`, `val` and `test`; they share no row, and windows no step that is asked for.
+
+    The seed is the card's.
+    """
+    rows = KINDS[type(card.split)](card, raw, card.split)
+    mixed = raw.given is not None and not isinstance(card.split, GivenSplit)
+    if mixed and (raw.given[np.concatenate([rows["train"], rows["val"]])] == "test").any():  # type: ignore[index]
+        log.warning("note: split: %s mixes the source's own test part into what is learned; kind: given keeps it apart", card.split.kind)
     empty = [name for name in SPLITS if len(rows[name]) == 0]
     if empty:
         raise ZooError(f"the split of '{card.name}' leaves no rows for {empty[0]}")
+    if shared_steps(raw, rows):
+        raise ZooError(
+            f"split: {card.split.kind} puts the same steps of '{card.name}' into two splits: its windows overlap",
+            "use split: {kind: time}, or windows that stand apart (series.stride)",
+        )
     return {name: np.sort(rows[name]) for name in SPLITS}
+
+
+def _shuffled(card: Card, raw: Raw, plan: ShuffledSplit) -> Rows:
+    labels = raw.target if plan.kind == "stratified" else None
+    rest, test = cut(card, np.arange(len(raw)), plan.test, labels, plan.seed)
+    train, val = cut(card, rest, plan.val * len(raw) / len(rest), labels, plan.seed)
+    return {"train": train, "val": val, "test": test}
+
+
+def _fixed(card: Card, raw: Raw, plan: FixedSplit) -> Rows:
+    ranges = {name: getattr(plan, name) for name in SPLITS}
+    if max(high for _, high in ranges.values()) > raw.source_rows:
+        raise ZooError(f"the fixed split of '{card.name}' goes past its {raw.source_rows} rows")
+    ends = [raw.ids] if spans(raw) is None else [raw.ids, last_rows(raw)]
+    return {name: np.flatnonzero(np.all([(low <= ids) & (ids < high) for ids in ends], 0)) for name, (low, high) in ranges.items()}
+
+
+def _given(card: Card, raw: Raw, plan: GivenSplit) -> Rows:
+    given = _given_parts(card, raw, plan)
+    labels = raw.target if card.task == "classification" else None
+    if labels is not None:
+        _refuse_unseen(card, labels, given)
+    rows = {name: np.flatnonzero(given == name) for name in SPLITS}
+    if not len(rows["val"]):
+        rows["train"], rows["val"] = _val_of(card, raw, plan, rows, labels)
+    return rows
+
+
+def _given_parts(card: Card, raw: Raw, plan: GivenSplit) -> np.ndarray:
+    if plan.column is not None:
+        words = column_of(card, raw, plan.column)
+        judges = np.isin(_words(words), _words(np.array(plan.test, object)))
+        if not judges.any():
+            known = ", ".join(f"'{word}'" for word in np.unique(_words(words))[:10])
+            raise ZooError(f"split: no row of '{card.name}' has {plan.column}: {' or '.join(plan.test or ())}", f"it holds: {known}")
+        return np.where(judges, "test", "train")
+    if raw.given is None:
+        raise ZooError(f"split: given, but the source of '{card.name}' has no test part of its own", "use kind: stratified or random")
+    if (raw.given == "test").any():
+        return raw.given
+    return np.where(raw.given == "val", "test", raw.given)  # with train and val alone, val judges
+
+
+def _words(values: np.ndarray) -> np.ndarray:
+    """Values as people write them in a card: 3.0 is 3."""
+    if values.dtype.kind == "f":
+        return np.array([f"{value:g}" for value in values], object)
+    return values.astype(str).astype(object)
+
+
+def _val_of(card: Card, raw: Raw, plan: GivenSplit, rows: Rows, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What learns and what is val, both from the training part: as whole groups, where the test part holds whole ones."""
+    train = rows["train"]
+    if spans(raw) is not None:
+        kept, val = by_steps(raw, train, [1 - plan.val], 0, card.series.time if card.series else None)
+        return kept, val
+    groups = _words(column_of(card, raw, card.group)) if card.group else None
+    if groups is None or np.isin(groups[train], groups[rows["test"]]).any():
+        return cut(card, train, plan.val, labels, plan.seed)
+    part = cut_groups(card, groups[train], [plan.val * len(train)], plan.seed)
+    return train[part == 1], train[part == 0]
 
 
 def _refuse_unseen(card: Card, labels: np.ndarray, given: np.ndarray) -> None:
@@ -66,30 +116,105 @@ def _refuse_unseen(card: Card, labels: np.ndarray, given: np.ndarray) -> None:
         )
 
 
-def _cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.model_selection import train_test_split
+def _grouped(card: Card, raw: Raw, plan: GroupSplit) -> Rows:
+    part = cut_groups(card, groups_of(card, raw), [plan.test * len(raw), plan.val * len(raw)], plan.seed)
+    return {name: np.flatnonzero(part == number) for number, name in enumerate(("test", "val", "train"))}
 
-    if len(rows) < 2:
-        raise ZooError(f"the dataset '{card.name}' has too few rows to split")
-    size = min(max(1, round(fraction * len(rows))), len(rows) - 1)
-    if labels is not None:
-        values, counts = np.unique(labels[rows], return_counts=True)
-        if counts.min() < 2 or size < len(values) or len(rows) - size < len(values):
-            rare = f"'{values[counts.argmin()]}' has {counts.min()} of {len(rows)} rows"
+
+def _timed(card: Card, raw: Raw, plan: TimeSplit) -> Rows:
+    ends = [1 - plan.val - plan.test, 1 - plan.test]
+    if spans(raw) is not None:
+        if plan.column and plan.column != (card.series and card.series.time):
             raise ZooError(
-                f"the dataset '{card.name}' cannot be split by class: {rare}"
-                if counts.min() < 2
-                else f"the dataset '{card.name}' cannot be split by class: {size} and {len(rows) - size} rows for {len(values)} classes",
-                "add examples, merge rare classes, or use split: {kind: random}",
+                f"split: windows of '{card.name}' stand in the order of their series, not of '{plan.column}'", "leave column out"
             )
-    kept, cut = train_test_split(rows, test_size=size, random_state=seed, stratify=None if labels is None else labels[rows])
-    return kept, cut
+        parts = by_steps(raw, np.arange(len(raw)), ends, plan.gap, card.series.time if card.series else None)
+    else:
+        times = np.arange(len(raw)) if plan.column is None else _moments(card, raw, plan.column)
+        parts = by_time(times, ends, plan.gap)
+    return dict(zip(SPLITS, parts, strict=True))
 
 
-def manifest(card: Card, raw: Raw, rows: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What is written down of a split: how it was made, and for each part its size, ids and their hash."""
-    parts = {}
+def _moments(card: Card, raw: Raw, name: str) -> np.ndarray:
+    """A column of numbers or ISO text as numbers that rise with time."""
+    import pandas as pd
+
+    values = column_of(card, raw, name)
+    found: Any = pd.to_numeric(pd.Series(values), errors="coerce") if values.dtype.kind != "M" else pd.Series(values)
+    if found.isna().any():
+        column = (card.columns or {}).get(name)
+        shape = column.format if isinstance(column, DatetimeFeature) and column.format else "ISO8601"
+        found = pd.to_datetime(pd.Series(values.astype(str)), format=shape, errors="coerce", utc=True)
+    bad = np.flatnonzero(found.isna())
+    if len(bad):
+        raise ZooError(
+            f"split: '{values[bad[0]]}' in the column '{name}' of '{card.name}' is no time, in row {raw.ids[bad[0]] + 1}",
+            f"{len(bad):,} of {len(raw):,} rows have none" if len(bad) > 1 else None,
+            "numbers, ISO 8601 (2026-11-21T10:00), or the format that the card's datetime column names",
+        )
+    times: np.ndarray = found.to_numpy()
+    return times if times.dtype.kind != "M" else times.astype(np.int64)
+
+
+def _hashed(card: Card, raw: Raw, plan: HashSplit) -> Rows:
+    columns = {name: column_of(card, raw, name) for name in plan.columns} if plan.columns else raw.features
+    place = fractions(columns, len(raw), plan.seed)
+    part = np.searchsorted([plan.test, plan.test + plan.val], place, side="right")
+    return {name: np.flatnonzero(part == number) for number, name in enumerate(("test", "val", "train"))}
+
+
+def _folded(card: Card, raw: Raw, plan: FoldSplit) -> Rows:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+
+    by = {"stratified": StratifiedKFold, "random": KFold, "group": GroupKFold}[plan.by]
+    kinds = groups_of(card, raw, plan.column) if plan.by == "group" else np.asarray(raw.target) if plan.by == "stratified" else np.arange(len(raw))
+    fewest = np.unique(kinds, return_counts=True)[1].min() if plan.by == "stratified" else len(np.unique(kinds))
+    if fewest < plan.folds:
+        what = {"stratified": "rows in its rarest class", "random": "rows", "group": "groups"}[plan.by]
+        raise ZooError(f"the dataset '{card.name}' has {fewest} {what}, too few for {plan.folds} folds")
+    folds = by(n_splits=plan.folds, shuffle=True, random_state=plan.seed)
+    rest, test = list(folds.split(np.zeros(len(raw)), kinds, kinds if plan.by == "group" else None))[plan.fold]
+    if plan.by == "group":
+        part = cut_groups(card, kinds[rest], [plan.val * len(rest)], plan.seed)
+        return {"train": rest[part == 1], "val": rest[part == 0], "test": test}
+    train, val = cut(card, rest, plan.val, kinds if plan.by == "stratified" else None, plan.seed)
+    return {"train": train, "val": val, "test": test}
+
+
+KINDS: dict[type, Callable[[Card, Raw, Any], Rows]] = {
+    ShuffledSplit: _shuffled,
+    GivenSplit: _given,
+    FixedSplit: _fixed,
+    GroupSplit: _grouped,
+    TimeSplit: _timed,
+    HashSplit: _hashed,
+    FoldSplit: _folded,
+}
+
+
+def column_of(card: Card, raw: Raw, name: str) -> np.ndarray:
+    """A column that a split or an audit looks at, (n,). Raises ZooError where the source gives none of that name."""
+    found = raw.beside.get(name, raw.features.get(name))
+    if getattr(found, "ndim", None) != 1:
+        raise ZooError(f"the source of '{card.name}' gives no column '{name}' to split by")
+    return np.asarray(found)
+
+
+def groups_of(card: Card, raw: Raw, column: str | None = None) -> np.ndarray:
+    """The group of each row, as text: by the split's column, else the card's group, else the series that a window is of."""
+    name = column or getattr(card.split, "column", None) or card.group or (card.series and card.series.id)
+    if not name:
+        raise ZooError(f"split: the card '{card.name}' names no groups", "name their column: split: {kind: group, column: …}")
+    return column_of(card, raw, name).astype(str)
+
+
+def manifest(card: Card, raw: Raw, rows: Rows) -> dict[str, Any]:
+    """What is written down of a split: how it was made, and for each part its size, the hash of its ids, and few ids themselves."""
+    parts: dict[str, dict[str, Any]] = {}
+    listed = sum(map(len, rows.values())) <= LISTED
     for name in SPLITS:
         ids = raw.ids[rows[name]]
-        parts[name] = {"rows": len(ids), "ids_sha256": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(), "ids": ids.tolist()}
+        parts[name] = {"rows": len(ids), "ids_sha256": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest()}
+        if listed:
+            parts[name]["ids"] = ids.tolist()
     return {"split": card.split.model_dump(mode="json"), "parts": parts}

@@ -52,6 +52,12 @@ def fits(size: int) -> bool:
     return size <= (int(limit) if limit else SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
+def mapped(path: Path) -> np.ndarray:
+    """A `.npy` of the store, memory-mapped; one without rows cannot be."""
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
 def opened(path: Path) -> np.ndarray:
     """A `.npy` of the store: in memory where it fits, else memory-mapped."""
     array: np.ndarray = np.load(path, mmap_mode=None if fits(path.stat().st_size) else "r", allow_pickle=False)

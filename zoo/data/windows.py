@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+# What `Raw.beside` holds of windows, so that splits can cut them: the number of the series, and of the last step that is asked
+# for its time (or its place in the series) and its row number.
+SERIES, UNTIL, LAST = "zoo.series", "zoo.until", "zoo.last"
+
 
 @dataclass(frozen=True, eq=False)
 class Windows:
@@ -47,6 +51,43 @@ class Windows:
         return Windows(self.values, self.starts[rows], self.length)
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """`values[rows]` of a memory-mapped array, as if it were an array of its own, without reading it."""
+
+    values: np.memmap
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.values.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.values.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.values.ndim
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """A row by its number, or rows by a slice or an array of numbers, copied."""
+        found: np.ndarray = np.asarray(self.values[self.rows[rows]])
+        return found
+
+
 def pick(values: Any, rows: np.ndarray) -> Any:
     """Rows of an array, copied, or of windows, not copied."""
     return values.pick(rows) if isinstance(values, Windows) else values[rows]
+
+
+def steps_of(windows: Windows, before: int = 0, after: int = 0) -> np.ndarray:
+    """Which steps of the long array stand in any of the windows, or at most so many steps before or after one: bool (steps,)."""
+    edges = np.zeros(len(windows.values) + 1, np.int64)
+    np.add.at(edges, windows.starts - before, 1)
+    np.add.at(edges, windows.starts + windows.length + after, -1)
+    found: np.ndarray = edges[:-1].cumsum() > 0
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ def distributions(judged: Judged) -> dict[str, Any]:
     answers, told = judged.val.answers, {"split": "val", "rows": len(judged.val.rows)}
     if "value" in answers:
         told["value"] = of_numbers(answers["value"])
+    elif "forecast" in answers:
+        said = answers["forecast"]
+        told["forecast"] = {name: of_numbers(said[..., place].reshape(-1)) for place, name in enumerate(judged.data.card.targets)}
     else:
         counts = Counter(answers["label"].tolist())
         told["labels"] = {name: counts[name] for name in judged.data.classes or ()}
@@ -28,15 +33,52 @@ def distributions(judged: Judged) -> dict[str, Any]:
 
 
 def _inputs(data: Dataset) -> dict[str, Any]:
-    rows, served = data.rows["train"], preprocess.served_names(data.spec)
-    if data.spec["kind"] == "image":
-        return {"image": {"input": "image", **_of_images(data.raw.features["image"], rows)}}
-    words = {one["name"] for one in data.spec["categories"]}
-    columns = {name: data.raw.features[name] for name in served}
-    return {
-        name: {"input": served[name], **(of_words(values[rows]) if name in words else of_numbers(values[rows]))}
-        for name, values in columns.items()
-    }
+    served = preprocess.served_names(data.spec)
+    return {name: {"input": served[name], **_of(data, name)} for name in served}
+
+
+def _of(data: Dataset, name: str) -> dict[str, Any]:
+    """What one input is like on the training split."""
+    rows, values = data.rows["train"], data.raw.features[name]
+    match data.spec["kind"]:
+        case "image":
+            return _of_images(values, rows)
+        case "audio":
+            return {"kind": "audio", "count": len(rows), "loudness": of_numbers(_in_parts(values, rows, loudness))}
+        case "series":
+            means, spreads = _in_parts(values, rows, _step_means), _in_parts(values, rows, _step_spreads)
+            channels = [{"mean": of_numbers(means[:, one]), "std": of_numbers(spreads[:, one])} for one in range(means.shape[-1])]
+            return {"kind": "series", "count": len(rows), "channels": channels}
+        case "text":
+            texts = values[rows]
+            return {"kind": "text", "count": len(rows), "characters": of_numbers(np.array([len(text) for text in texts], np.float32))}
+    return of_words(values[rows]) if values.dtype.kind == "O" else of_numbers(values[rows])
+
+
+def _in_parts(values: Any, rows: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """A measure of every example, a bounded number of them at a time."""
+    return np.concatenate([measure(np.asarray(values[rows[start : start + IMAGES]])) for start in range(0, len(rows), IMAGES)])
+
+
+def loudness(waves: np.ndarray) -> np.ndarray:
+    """The root of the mean square of each sound (n, samples), in decibels below full scale; silence is -100."""
+    power = np.square(waves, dtype=np.float64).mean(-1)
+    found: np.ndarray = 10 * np.log10(np.maximum(power, 1e-10))
+    return found
+
+
+def _step_means(series: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a series of missing values only has no mean: NaN says so
+        found: np.ndarray = np.nanmean(series, 1)
+    return found
+
+
+def _step_spreads(series: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found: np.ndarray = np.nanstd(series, 1)
+    return found
 
 
 def of_numbers(values: np.ndarray) -> dict[str, Any]:

@@ -7,11 +7,14 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from zoo.evaluation.parts import Judged
 
 LARGEST = 160  # pixels of a side in the report
+INKS = ("#3b7dd8", "#d64545", "#2d9d5c", "#b26a00", "#7b4fc9", "#52606d")  # a channel of a series each, the first ones
+LONGEST = 300  # characters of a text
+PICTURED = ("image", "audio", "series")  # kinds of examples that are shown as pictures
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,32 @@ def _of_value(judged: Judged, place: int) -> Example:
 
 
 def picture(judged: Judged, row: int) -> Image.Image:
-    """An image in the colours that the model sees, 0..255."""
-    spec = judged.data.spec
-    values = judged.data.raw.features["image"][row] * spec["scale"] + spec["offset"]
+    """An image in the colours that the model sees, 0..255; a sound as its spectrogram or wave; a series as its lines."""
+    spec, features = judged.data.spec, judged.data.raw.features
+    if spec["kind"] == "series":
+        return _lines(features["series"][row])
+    if spec["kind"] == "audio":
+        return _lines(features["audio"][row].astype(np.float32)[:, None])
+    values = features["image"][row] * spec["scale"] + spec["offset"]
     pixels = np.clip(np.round(values), 0, 255).astype(np.uint8)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _lines(values: np.ndarray) -> Image.Image:
+    """Values (steps, channels) as lines over time, each channel over its own range."""
+    width, height = LARGEST, LARGEST // 2
+    picture = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(picture)
+    for channel in range(min(values.shape[1], len(INKS))):
+        line = values[:, channel]
+        known = np.flatnonzero(np.isfinite(line))
+        if len(known) < 2:
+            continue
+        low, high = line[known].min(), line[known].max()
+        x = known * (width - 5) / max(1, len(line) - 1) + 2
+        y = height - 3 - (line[known] - low) / (high - low if high > low else 1) * (height - 6)
+        pen.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=INKS[channel], width=1)
+    return picture
 
 
 def data_uri(judged: Judged, row: int) -> str:
@@ -73,4 +97,8 @@ def data_uri(judged: Judged, row: int) -> str:
 def cells(judged: Judged, row: int, names: list[str]) -> list[str]:
     """A table's row as it stands in the source; an empty text where a value is missing."""
     values = [judged.data.raw.features[name][row] for name in names]
-    return [("" if np.isnan(value) else f"{value:.4g}") if isinstance(value, np.floating) else str(value) for value in values]
+    return [("" if np.isnan(value) else f"{value:.4g}") if isinstance(value, np.floating) else _cut(str(value)) for value in values]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from zoo.config.metrics import LOGGED_BY_KERAS
 from zoo.errors import ZooError
-from zoo.evaluation import examples
+from zoo.evaluation import examples, forecasts
 from zoo.evaluation.parts import Judged
 from zoo.runs import write_atomically
 from zoo.tasks import Regression
@@ -228,8 +228,8 @@ def _second_class(judged: Judged) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 def example_grid(judged: Judged) -> Figure | None:
-    """Test images, the worst mistakes first; drawn as one picture, for axes of their own cost a second."""
-    if judged.data.card.image is None:
+    """Test images, sounds or series, the worst mistakes first; drawn as one picture, for axes of their own cost a second."""
+    if judged.data.card.kind not in examples.PICTURED:
         return None
     side, gap, line, columns = 150, 15, 42, 5  # pixels
     shown = examples.worst(judged, 4 * columns)
@@ -268,6 +268,20 @@ def residuals(judged: Judged) -> Figure:
     return figure
 
 
+def forecast_windows(judged: Judged) -> Figure:
+    """Forecasts of a few test windows over what came."""
+    figure, several = _axes(4, height=7.4)
+    forecasts.windows(judged, several, COLOURS)
+    return figure
+
+
+def forecast_steps(judged: Judged) -> Figure:
+    """The error at each step ahead."""
+    figure, (axes,) = _axes(height=3.4)
+    forecasts.steps(judged, axes, COLOURS)
+    return figure
+
+
 FIGURES: dict[str, dict[str, Callable[[Judged], Figure | None]]] = {
     "classification": {
         "learning_curves": learning_curves,
@@ -278,4 +292,5 @@ FIGURES: dict[str, dict[str, Callable[[Judged], Figure | None]]] = {
         "examples": example_grid,
     },
     "regression": {"learning_curves": learning_curves, "residuals": residuals, "examples": example_grid},
+    "forecasting": {"learning_curves": learning_curves, "forecasts": forecast_windows, "steps": forecast_steps},
 }

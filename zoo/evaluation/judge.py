@@ -9,13 +9,15 @@ import numpy as np
 
 from zoo.assembly import open_run
 from zoo.data import Dataset, preprocess
+from zoo.data.preprocess import forecast
 from zoo.data.sources import Raw
+from zoo.data.windows import pick
 from zoo.errors import ZooError
 from zoo.evaluation import distributions, figures, predictions, report
 from zoo.evaluation.metrics import baseline_metrics
 from zoo.evaluation.parts import Judged, Part
 from zoo.runs import Run, locked, make_folder, sweep, write_atomically, write_json, write_text
-from zoo.tasks import Regression, Task
+from zoo.tasks import Forecasting, Regression, Task
 
 Forward = Callable[[Raw, np.ndarray], np.ndarray]
 
@@ -49,7 +51,7 @@ def _write(judged: Judged) -> None:
 
 def _outputs(run: Run, data: Dataset, forward: Forward, name: str) -> np.ndarray:
     found = forward(data.raw, data.rows[name])
-    bad = np.flatnonzero(~np.isfinite(found).all(-1))
+    bad = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(-1))
     if len(bad):
         raise ZooError(
             f"{run.path}: the model's output is not finite for {len(bad)} of {len(found)} {name} examples",
@@ -59,9 +61,11 @@ def _outputs(run: Run, data: Dataset, forward: Forward, name: str) -> np.ndarray
     return found
 
 
-def _target(task: Task, data: Dataset, name: str) -> np.ndarray:
+def _target(task: Task, data: Dataset, name: str) -> Any:
     """The encoded target; of values in float64, so that errors are those of the source's numbers, not of rounded ones."""
-    target = data.raw.target[data.rows[name]]
+    target = pick(data.raw.target, data.rows[name])
+    if isinstance(task, Forecasting):
+        return forecast.encode(data.spec["target"], target, np.float64)
     return (target - task.mean) / task.std if isinstance(task, Regression) else preprocess.encode_target(data.spec, target)
 
 
@@ -72,7 +76,7 @@ def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs
         name=name,
         rows=rows,
         y=y,
-        target=np.array(data.classes, object)[y] if data.classes else data.raw.target[rows],
+        target=np.array(data.classes, object)[y] if data.classes else pick(data.raw.target, rows),
         outputs=outputs,
         answers=answers,
         metrics=task.measure(outputs, y, answers),

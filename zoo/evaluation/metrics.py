@@ -7,23 +7,27 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.tasks import Task
+from zoo.tasks import Forecasting, Task
 
 
-def metrics_of(task: Task, outputs: np.ndarray, y: np.ndarray, reading: dict[str, Any]) -> dict[str, Any]:
+def metrics_of(task: Task, outputs: np.ndarray, y: Any, reading: dict[str, Any]) -> dict[str, Any]:
     """What `task.measure` says of outputs (float32 (n, outputs)), read by `reading`, against the encoded target (n,)."""
-    answers = {name: value.numpy() for name, value in task.read(tf.constant(outputs), reading).items()}
-    return task.measure(outputs, y, answers)
+    return task.measure(outputs, y, read(task, outputs, reading))
 
 
-def baseline_metrics(task: Task, y_train: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """The same metrics of whoever looks at no input and knows the training split's target only.
+def read(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The named answers; text as bytes."""
+    return {name: value.numpy() for name, value in task.read(tf.constant(outputs), reading).items()}
 
-    One example is read and repeated: a vectorised sigmoid may differ in the last bit from row to row, and ranks would be made of that.
+
+def baseline_metrics(task: Task, y_train: Any, y: Any) -> dict[str, Any]:
+    """The same metrics of whoever looks at no input, and knows the training split's target or, of a forecast, the last value.
+
+    Where all outputs are equal one is read and repeated: a vectorised sigmoid may differ in the last bit from row to row, and ranks
+    would be made of that.
     """
-    outputs = task.baseline(y_train, len(y))
-    answers = {
-        name: np.repeat(value.numpy(), len(y), axis=0)
-        for name, value in task.read(tf.constant(outputs[:1]), task.baseline_reading()).items()
-    }
-    return task.measure(outputs, y, answers)
+    outputs, reading = task.baseline(y_train, y), task.baseline_reading()
+    if isinstance(task, Forecasting):
+        return task.measure(outputs, y, read(task, outputs, reading))
+    one = read(task, outputs[:1], reading)
+    return task.measure(outputs, y, {name: np.repeat(value, len(y), axis=0) for name, value in one.items()})

@@ -19,18 +19,18 @@ class Part:
     Attributes:
         name: `val` or `test`.
         rows: row numbers in `Dataset.raw`, (n,).
-        y: the encoded target, (n,): class numbers, or standardised values in float64.
-        target: the target as people read it, (n,): class names, or values in their own units.
-        outputs: of the model, float32 (n, outputs).
-        answers: by name, (n,) each; `scores` (n, classes).
+        y: the encoded target, (n,): class numbers, or standardised values in float64; of a forecast Windows of them.
+        target: the target as people read it, (n,): class names, or values in their own units; of a forecast Windows of them.
+        outputs: of the model, float32 (n, …).
+        answers: by name, (n,) each; `scores` (n, classes), `forecast` (n, horizon, targets).
         metrics: of the model.
-        baseline: of whoever looks at no input.
+        baseline: of whoever looks at no input, or repeats the last value.
     """
 
     name: str
     rows: np.ndarray
-    y: np.ndarray
-    target: np.ndarray
+    y: Any
+    target: Any
     outputs: np.ndarray
     answers: dict[str, np.ndarray]
     metrics: dict[str, Any]

@@ -12,18 +12,18 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from zoo.assembly import Opened
-from zoo.bundles import score_columns
+from zoo.bundles import identifiers, score_columns
 from zoo.data import preprocess
 from zoo.data.sources import Raw
 from zoo.evaluation.parts import Part
-from zoo.tasks import Task
+from zoo.tasks import Forecasting, Task
 
 BATCH = 256  # examples a call of the model
 CHUNK = 16_384  # rows of answers at a time
 
 
 def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
-    """A function of raw examples and their row numbers that gives the model's outputs, float32 (n, outputs).
+    """A function of raw examples and their row numbers that gives the model's outputs, float32 (n, …).
 
     It takes the way of the served graph, raw values first, and never holds more than a batch of inputs.
     """
@@ -35,7 +35,7 @@ def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
     call = tf.function(answer, autograph=False).get_concrete_function(inputs)
 
     def outputs(raw: Raw, rows: np.ndarray) -> np.ndarray:
-        found = np.empty((len(rows), opened.model.output_shape[-1]), np.float32)
+        found = np.empty((len(rows), *opened.model.output_shape[1:]), np.float32)
         for start in range(0, len(rows), BATCH):
             features = raw.take(rows[start : start + BATCH])
             values = {served: preprocess.as_tensor(features[name]) for name, served in preprocess.served_names(opened.spec).items()}
@@ -58,12 +58,16 @@ def _as_text(values: np.ndarray) -> np.ndarray:
 def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
     """A row an example: split, id (row number in the source), target, and the answers; `scores` is a column a class.
 
+    Of a forecast target and answer are a column a target each, `target_NAME` and `forecast_NAME`, a list of the steps in each cell.
+
     Args:
         path: of the Parquet file.
         task: which gave the answers.
         ids: `Raw.ids`.
         parts: in the order of the file.
     """
+    if isinstance(task, Forecasting):
+        return _write_forecasts(path, task, ids, parts)
     numbers, text = pa.float32(), pa.string()
     scores = score_columns(getattr(task, "classes", ()))
     fields = [("split", text), ("id", pa.int64()), ("target", text if parts[0].target.dtype == object else pa.float64())]
@@ -80,3 +84,21 @@ def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
                 rows = part.rows[span]
                 columns = {"split": [part.name] * len(rows), "id": ids[rows], "target": part.target[span], **said}
                 file.write_batch(pa.record_batch(columns, schema=schema))
+
+
+def _write_forecasts(path: Path, task: Forecasting, ids: np.ndarray, parts: list[Part]) -> None:
+    names = identifiers(task.columns).values()
+    lists = [pa.field(f"{what}_{name}", pa.list_(kind)) for what, kind in (("target", pa.float64()), ("forecast", pa.float32())) for name in names]
+    schema = pa.schema([("split", pa.string()), ("id", pa.int64()), *lists])
+    with pq.ParquetWriter(path, schema) as file:
+        for part in parts:
+            for start in range(0, len(part.rows), CHUNK):
+                span = slice(start, start + CHUNK)
+                rows, both = part.rows[span], (part.target[span], part.answers["forecast"][span])
+                cells = [_lists(values[..., column]) for values in both for column in range(len(task.columns))]
+                file.write_batch(pa.record_batch([pa.array([part.name] * len(rows)), pa.array(ids[rows]), *cells], schema=schema))
+
+
+def _lists(values: np.ndarray) -> pa.Array:
+    """(n, steps) as n lists."""
+    return pa.ListArray.from_arrays(np.arange(len(values) + 1, dtype=np.int32) * values.shape[1], pa.array(values.reshape(-1)))

@@ -20,6 +20,7 @@ HEADLINE = {
     "classification": ("accuracy", "f1_macro", "roc_auc", "log_loss"),
     "binary": ("accuracy", "roc_auc", "f1_macro", "log_loss"),
     "regression": ("mae", "rmse", "r2"),
+    "forecasting": ("mse", "mae_raw", "smape", "mase"),
 }
 MEANING = {
     "accuracy": "answers that are right",
@@ -35,10 +36,16 @@ MEANING = {
     "mse": "mean of the squared errors",
     "rmse": "root of the mean squared error: large ones weigh more",
     "r2": "share of the variance that is explained",
+    "mae_raw": "mean size of the errors",
+    "rmse_raw": "root of the mean squared error: large ones weigh more",
+    "smape": "errors as a share of the values' size, 0 to 2",
+    "mase": "errors beside those of repeating the last season; below 1 is better than that",
 }
+IN_UNITS = {"classification": (), "regression": ("mae", "rmse"), "forecasting": ("mae_raw", "rmse_raw")}
 LOSS = {
     "classification": "what training made small: the log_loss before the temperature",
     "regression": "what training made small: the mse of the standardised target",
+    "forecasting": "what training made small: the mse of the standardised values",
 }
 CAPTIONS = {
     "learning_curves": "Learning curves: the loss, and the metric that is logged beside it, on the training and the val split.",
@@ -46,8 +53,11 @@ CAPTIONS = {
     "calibration": "Calibration: of the answers given with a probability, how many are right. On the dashed line it is honest.",
     "roc": "ROC: found of the true ones, against false alarms, as the threshold moves.",
     "precision_recall": "Precision against recall, as the threshold moves.",
+    "forecasts": "Forecasts of test windows, spread over the split: what was seen, what came, and what was said.",
+    "steps": "The error at each step ahead, beside that of repeating the last value.",
     "residuals": "What was said against what is true, and the spread of the errors.",
 }
+MUCH_WAITING = 0.3  # of an epoch
 IMAGES, ROWS, COLUMNS, CLASSES, PAIRS = 24, 12, 8, 20, 8  # what is shown at most
 
 
@@ -91,7 +101,8 @@ def number(value: float | None) -> str:
 
 def _sentence(judged: Judged) -> str:
     data, sizes = judged.data, {name: f"{len(rows):,}" for name, rows in judged.data.rows.items()}
-    what, model = "images" if data.card.image else "rows", judged.run.experiment.model.name
+    what = {"image": "images", "table": "rows", "text": "texts", "audio": "sounds", "series": "series"}[data.card.kind]
+    model = judged.run.experiment.model.name
     aim = f"to predict {data.card.target.name}"
     if data.classes:
         aim = f"to tell {len(data.classes)} classes of {data.card.target.name} apart"
@@ -126,8 +137,10 @@ def _beside(judged: Judged, name: str) -> dict[str, Any]:
 def _meaning(judged: Judged, name: str) -> str:
     if name == "loss":
         return LOSS[judged.task.name]
+    if judged.task.name == "forecasting" and name in ("mae", "mse"):
+        return f"{MEANING[name]}, scaled"
     unit = judged.data.card.target.unit
-    return f"{MEANING[name]}, in {unit}" if unit and name in ("mae", "rmse") else MEANING[name]
+    return f"{MEANING[name]}, in {unit}" if unit and name in IN_UNITS[judged.task.name] else MEANING[name]
 
 
 def _metrics(judged: Judged) -> list[dict[str, Any]]:
@@ -163,17 +176,18 @@ def _confused(judged: Judged) -> list[dict[str, Any]]:
 
 
 def _images(judged: Judged) -> list[dict[str, Any]]:
-    if judged.data.card.image is None:
+    if judged.data.card.kind not in examples.PICTURED or judged.data.card.task == "forecasting":
         return []
     return [{"example": one, "uri": examples.data_uri(judged, one.row)} for one in examples.worst(judged, IMAGES)]
 
 
 def _worst_rows(judged: Judged) -> dict[str, Any] | None:
-    if judged.data.card.columns is None:
+    if judged.data.card.kind in examples.PICTURED:
         return None
-    names = list(judged.data.card.columns)[:COLUMNS]
+    every = list(judged.data.card.columns or ["text"])
+    names = every[:COLUMNS]
     rows = [{"example": one, "cells": examples.cells(judged, one.row, names)} for one in examples.worst(judged, ROWS)]
-    return {"columns": names, "left_out": len(judged.data.card.columns) - len(names), "rows": rows}
+    return {"columns": names, "left_out": len(every) - len(names), "rows": rows}
 
 
 def _data(judged: Judged) -> list[tuple[str, str]]:
@@ -202,14 +216,16 @@ def _model(judged: Judged) -> list[tuple[str, str]]:
     return [
         ("model", model.name),
         *([("parameters", f"{facts['params']:,}")] if "params" in facts else []),
-        ("takes", f"{judged.data.spec['modality']} of {' x '.join(map(str, _shape(judged)))}"),
+        ("takes", f"{judged.data.spec['modality']} of {_shape(judged)}"),
         *((name, _plain(value)) for name, value in model.hparams.items()),
         *((name, f"{value:.4g} (fitted on val)") for name, value in reading.items()),
     ]
 
 
-def _shape(judged: Judged) -> tuple[int, ...]:
-    return tuple(judged.data.graph.output_shape[1:])
+def _shape(judged: Judged) -> str:
+    shape = judged.data.input_shape
+    parts = shape.values() if isinstance(shape, dict) else [shape]
+    return " and ".join(" x ".join(map(str, part)) for part in parts)
 
 
 def _training(judged: Judged) -> list[tuple[str, str]]:
@@ -222,7 +238,9 @@ def _training(judged: Judged) -> list[tuple[str, str]]:
         ("optimizer", _settings(part.optimizer.model_dump())),
         ("schedule", _settings(part.schedule.model_dump())),
         ("early stopping", f"{stop.monitor}, patience {stop.patience}" if stop else "none"),
+        ("augmentation", ", ".join(_settings(step.model_dump()) for step in judged.data.card.augment)),
         ("imbalance", judged.run.experiment.imbalance),
+        ("input", _waiting(facts)),
         ("seed", str(part.seed)),
         ("precision", part.precision),
         ("threads", str(facts["threads"]) if "threads" in facts else None),
@@ -230,6 +248,15 @@ def _training(judged: Judged) -> list[tuple[str, str]]:
         ("to", _when(facts.get("finished"))),
     ]
     return [(term, text) for term, text in told if text]
+
+
+def _waiting(facts: dict[str, Any]) -> str | None:
+    """How much of training was waiting for data."""
+    share = facts.get("waits_for_data")
+    if share is None:
+        return None
+    told = f"{100 * share:.0f} % of an epoch waits for data"
+    return f"{told}: it is bound by its input, not by the model" if share > MUCH_WAITING else told
 
 
 def _settings(choice: dict[str, Any]) -> str:
@@ -258,7 +285,7 @@ def _versions(judged: Judged) -> list[tuple[str, str]]:
 
 
 def _commands(judged: Judged) -> list[tuple[str, str]]:
-    run, file = judged.run, "one.png" if judged.data.card.image else "new.csv"
+    run, file = judged.run, {"image": "one.png", "audio": "one.wav", "series": "new.npy"}.get(judged.data.card.kind, "new.csv")
     folder = shlex.quote(str(run.path))
     return [
         ("make a bundle of it that TensorFlow Serving reads, with a proof", f"zoo export {folder}"),

@@ -27,6 +27,9 @@ def golden(run: Run, opened: Opened) -> Golden:
         pixels = np.clip(np.rint(columns["image"] * opened.spec["scale"] + opened.spec["offset"]), 0, 255)
         inputs["serving_bytes"] = {"bytes": _files(pixels)}
         answers["serving_bytes"] = _answers_to_pixels(opened, pixels.astype(np.float32))
+    elif opened.spec["kind"] == "audio":
+        inputs["serving_bytes"] = {"bytes": _sounds(columns["audio"], opened.spec["sampling_rate"])}
+        answers["serving_bytes"] = opened.answer(inputs["serving_bytes"])
     return Golden(inputs, answers)
 
 
@@ -61,13 +64,18 @@ def _files(pixels: np.ndarray) -> np.ndarray:
     return np.array([tf.io.encode_png(image.astype(np.uint8)).numpy() for image in pixels], object)
 
 
+def _sounds(waves: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """Each sound as a WAV file of 16 bits."""
+    return np.array([tf.audio.encode_wav(wave[:, None], sampling_rate).numpy() for wave in waves], object)
+
+
 def _answers_to_pixels(opened: Opened, pixels: np.ndarray) -> Arrays:
     call = tf.function(lambda image: opened.read(after_pixels(opened.graph, opened.spec)(image)), autograph=False)
     return in_batches(lambda part: call(tf.constant(part["image"])), {"image": pixels}, len(pixels))
 
 
 def neutral(opened: Opened) -> dict[str, Arrays]:
-    """One row a signature that says nothing of anybody: black images, filled-in numbers, no category."""
+    """One row a signature that says nothing of anybody: black images, silence, filled-in numbers, no category."""
     spec = opened.spec
     fill = {one["input"]: one["fill"] for one in spec.get("numbers", [])}
     columns: dict[str, Any] = {}
@@ -76,4 +84,6 @@ def neutral(opened: Opened) -> dict[str, Arrays]:
     inputs = {"serving_default": columns}
     if spec["kind"] == "image":
         inputs["serving_bytes"] = {"bytes": _files(np.zeros((1, *spec["shape"])))}
+    elif spec["kind"] == "audio":
+        inputs["serving_bytes"] = {"bytes": _sounds(np.zeros((1, spec["samples"]), np.float32), spec["sampling_rate"])}
     return inputs

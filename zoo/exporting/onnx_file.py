@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from zoo.assembly import Opened, served_inputs
@@ -27,18 +28,25 @@ def write(opened: Opened, folder: Path) -> None:
         return opened.task.numbers(tf.cast(opened.model(features, training=False), tf.float32), opened.reading)
 
     folder.mkdir(exist_ok=True)
-    convert(numbers, opened.model.input_shape, folder / "model.onnx")
+    convert(numbers, features_of(opened.model), folder / "model.onnx")
     spec = {key: value for key, value in opened.spec.items() if key != "target"}
     facts = {"how": HOW, "inputs": served_inputs(opened.spec), "preprocess": spec, "reading": opened.reading}
     write_json(folder / "preprocess.json", facts)
 
 
+def features_of(model: keras.Model) -> Any:
+    """What a model takes, for any batch: one `features`, or a dict of named ones."""
+    if isinstance(model.input, dict):
+        return {name: tf.TensorSpec((None, *one.shape[1:]), one.dtype, name=name) for name, one in model.input.items()}
+    return tf.TensorSpec((None, *model.input.shape[1:]), model.input.dtype, name="features")
+
+
 @quietly()
-def convert(function: Callable[[Any], dict[str, Any]], shape: tuple[int | None, ...], path: Path) -> None:
-    """Writes a function of `features` (float32, of this shape) as an ONNX file. Raises ProofError where tf2onnx gives up."""
+def convert(function: Callable[[Any], dict[str, Any]], features: Any, path: Path) -> None:
+    """Writes a function of `features` (see `features_of`) as an ONNX file. Raises ProofError where tf2onnx gives up."""
     import tf2onnx
 
-    signature = [tf.TensorSpec((None, *shape[1:]), tf.float32, name="features")]
+    signature = [features]
     traced = tf.function(function, input_signature=signature, autograph=False)
     try:
         tf2onnx.convert.from_function(traced, signature, opset=OPSET, output_path=str(path))

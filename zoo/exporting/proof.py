@@ -55,7 +55,7 @@ def prove(folder: Path, golden: Golden) -> dict[str, dict[str, Any]]:
         "saved_model": lambda: saved_model(folder),
         "onnx": lambda: {"serving_default": onnx(folder.with_name(f"{folder.name}.formats"))},
     }
-    unit = float(manifest["reading"].get("std", 1.0))
+    unit = np.asarray(manifest["reading"].get("std", 1.0))  # of a forecast one a target
     return {kind: _replay(kind, runtimes[kind](), golden, unit) for kind in manifest["proof"]}
 
 
@@ -133,7 +133,7 @@ def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit:
             wrong, difference = said != right, 0.0
         else:
             apart = np.abs(said.astype(np.float64) - right)
-            wrong = ~(apart <= tolerance * (unit if name == "value" else 1.0) + tolerance * np.abs(right))  # so written, NaN is wrong
+            wrong = ~(apart <= tolerance * (unit if name in ("value", "forecast") else 1.0) + tolerance * np.abs(right))  # so written, NaN is wrong
             difference = float(apart.max())
         if wrong.any():
             place = tuple(int(index) for index in np.argwhere(wrong)[0])

@@ -16,7 +16,7 @@ from zoo import registry
 from zoo.assembly import Opened, open_run, served_inputs
 from zoo.bundles import FORMAT_NAMES, GOLDEN, MANIFEST, WARMUP, Bundle
 from zoo.errors import ProofError, ZooError
-from zoo.exporting import deploy, examples, onnx_file, saved_model, warmup
+from zoo.exporting import deploy, examples, onnx_file, saved_model, twin, warmup
 from zoo.exporting.placing import files_of, fsync_tree, next_version, place
 from zoo.registry import known
 from zoo.runs import Run, make_folder, write_json
@@ -29,8 +29,8 @@ PROOF_SECONDS = 1800  # a proof takes seconds; one that hangs must not hang the 
 def release(run: Run, bundles: Path) -> Bundle:
     """See `zoo.exporting.export`."""
     run.needs_evaluated()
-    wanted = _formats(run)
     opened = open_run(run)
+    wanted = _formats(run)
     _ = opened.reading  # now: the tracer would wrap its error
     folder = bundles / run.name
     make_folder(folder)
@@ -45,10 +45,20 @@ def release(run: Run, bundles: Path) -> Bundle:
 
 
 def _formats(run: Run) -> tuple[str, ...]:
-    """The formats that the experiment asks for; else SavedModel, and ONNX where the catalogue's measurement holds."""
-    wanted = run.experiment.export.formats
+    """The formats that the experiment asks for; else SavedModel, and ONNX where the catalogue's measurement holds.
+
+    Raises:
+        ZooError: ONNX is asked for, and the preprocessing before it is known to TensorFlow only.
+    """
+    wanted, fitted = run.experiment.export.formats, run.data["preprocess"]
+    known = twin.knows(fitted)
     if wanted is None:
-        return FORMATS if _onnx_was_measured(run) else FORMATS[:1]
+        return FORMATS if known and _onnx_was_measured(run) else FORMATS[:1]
+    if "onnx" in wanted and not known:
+        raise ZooError(
+            f"{run.path}: no ONNX of it: nothing but TensorFlow does its preprocessing of {fitted['kind']}",
+            "--set export.formats=[saved_model]",
+        )
     return tuple(name for name in FORMATS if name in wanted or name == "saved_model")
 
 

@@ -2,6 +2,7 @@
 
     serving_default   columns or image, by served name -> preprocessing -> model -> reading
     serving_bytes     encoded image files -> decode -> resize -> pixels 0..255 -> model -> reading
+                      WAV files -> decode -> resample -> preprocessing -> model -> reading
 
 Shapes are checked by `tf.ensure_shape`: TensorFlow Serving checks no request against a signature's shapes, and a convolution
 that gets another rank aborts the whole process inside oneDNN.
@@ -15,13 +16,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.assembly import Opened, served_inputs
+from zoo.assembly import ENCODED, Opened, served_inputs
 from zoo.exporting.quiet import quietly
 
 
 def write(opened: Opened, folder: Path) -> None:
     """Writes the SavedModel of a run with its signatures."""
-    save(signatures(opened), folder, [layer.lookup_table for layer in opened.graph.layers if hasattr(layer, "lookup_table")])
+    save(signatures(opened), folder, [layer.lookup_table for layer in opened.graph._flatten_layers() if hasattr(layer, "lookup_table")])
 
 
 @quietly()
@@ -47,7 +48,7 @@ def signatures(opened: Opened) -> dict[str, Any]:
         return opened.read(opened.graph(checked))
 
     traced = {"serving_default": serving_default.get_concrete_function(**specs)}
-    if opened.spec["kind"] != "image":
+    if opened.spec["kind"] not in ENCODED:
         return traced
 
     @tf.function(autograph=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.bundles import Bundle, Input, score_columns
+from zoo.bundles import Bundle, Input, identifiers, score_columns
 from zoo.config.card import USUAL_MISSING
 from zoo.jobs import inputs
 from zoo.jobs.opening import load_trained
@@ -30,12 +30,14 @@ class Model:
         answer: raw values, or a list of encoded image files (bytes), to the named answers.
         classes: the names behind the columns of `scores`, if there are any.
         missing: words of a table that say that a value is missing.
+        targets: the names behind the last axis of `forecast`, if there are any.
     """
 
     inputs: Mapping[str, Input]
     answer: Callable[[Any], Answers]
     classes: list[str] | None
     missing: tuple[str, ...]
+    targets: Sequence[str] = ()
 
 
 def predict(
@@ -52,7 +54,7 @@ def predict(
 
     Returns:
         A DataFrame. Of classification: `label`, `probability`, and `score_CLASS` for each class; of regression: `value`, in the
-        target's units. Before them `file`, where images or several files were given, and `row`, the number of the data row in
+        target's units; of forecasting: `forecast_TARGET_STEP`, steps from 1. Before them `file`, where images or several files were given, and `row`, the number of the data row in
         its file from 0, where tables or arrays were.
 
     Raises:
@@ -70,37 +72,45 @@ def predict(
 def stream(model: Model, files: list[Path]) -> Iterator[pd.DataFrame]:
     """The answers to files, in parts of bounded size, so that a table of any length passes through."""
     inputs.check(files)
-    numbered = not all(map(_is_image, files))
-    for together in _together(files):
-        start, images = 0, _is_image(together[0])
+    numbered = not all(inputs.is_example(path, model.inputs) for path in files)
+    for together in _together(model, files):
+        start, alone = 0, inputs.is_example(together[0], model.inputs)
         for part in inputs.parts(together, model.inputs, model.missing):
             frame = _frame(model, model.answer(part.values))
             if numbered:
-                frame.insert(0, "row", [0] * len(frame) if images else range(start, start + len(frame)))
-            if len(files) > 1 or images:
+                frame.insert(0, "row", [0] * len(frame) if alone else range(start, start + len(frame)))
+            if len(files) > 1 or alone:
                 frame.insert(0, "file", part.files)
             start += len(frame)
             yield frame
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() not in inputs.TABLES | inputs.ARRAYS
-
-
-def _together(files: list[Path]) -> Iterator[list[Path]]:
-    """Images that follow one another, to be answered at once; every other file alone, so that its rows are counted."""
-    for images, group in groupby(files, _is_image):
+def _together(model: Model, files: list[Path]) -> Iterator[list[Path]]:
+    """Examples that follow one another, to be answered at once; every table and array alone, so that its rows are counted."""
+    for examples, group in groupby(files, lambda path: inputs.is_example(path, model.inputs)):
         paths = list(group)
-        yield from [paths] if images else [[path] for path in paths]
+        yield from [paths] if examples else [[path] for path in paths]
 
 
 def _frame(model: Model, answers: Mapping[str, np.ndarray]) -> pd.DataFrame:
     import pandas
 
-    columns: dict[str, Any] = {name: values for name, values in answers.items() if name != "scores"}
+    columns: dict[str, Any] = {name: values for name, values in answers.items() if name not in ("scores", "forecast")}
+    if "forecast" in answers:
+        columns |= _steps(model.targets, answers["forecast"])
     if "scores" in answers:
         columns |= dict(zip(score_columns(list(model.classes or [])), answers["scores"].T, strict=True))
     return pandas.DataFrame(columns)
+
+
+def _steps(targets: Sequence[str], forecast: np.ndarray) -> dict[str, np.ndarray]:
+    """`forecast` (n, horizon, targets) as a column a target and step: `forecast_NAME_1`, …"""
+    names = identifiers(list(targets)).values()
+    return {f"forecast_{name}_{step + 1}": forecast[:, step, place] for place, name in enumerate(names) for step in range(forecast.shape[1])}
+
+
+def _targets(reading: Mapping[str, Any]) -> Sequence[str]:
+    return reading.get("columns", ())
 
 
 def _files(values: Any) -> list[Path] | None:
@@ -121,9 +131,9 @@ def open_model(trained: Run | Bundle) -> Model:
     """Loads a run's model, or a bundle's SavedModel. Raises ZooError for a file that is missing or broken."""
     if isinstance(trained, Bundle):
         manifest = trained.manifest
-        return Model(manifest["inputs"], trained.predict, manifest.get("classes"), tuple(manifest.get("missing", USUAL_MISSING)))
+        return Model(manifest["inputs"], trained.predict, manifest.get("classes"), tuple(manifest.get("missing", USUAL_MISSING)), _targets(manifest["reading"]))
     trained.needs_evaluated()
     from zoo.assembly import open_run, served_inputs
 
     opened = open_run(trained)
-    return Model(served_inputs(opened.spec), opened.answer, trained.reading.get("classes"), trained.card.missing)
+    return Model(served_inputs(opened.spec), opened.answer, trained.reading.get("classes"), trained.card.missing, _targets(trained.reading))

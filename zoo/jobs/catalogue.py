@@ -99,9 +99,9 @@ def flops(model: keras.Model) -> int:
 def _layer_flops(layer: keras.Layer) -> int:
     from keras import layers
 
-    if not layer.weights or isinstance(layer, layers.BatchNormalization):
+    if not layer.weights or isinstance(layer, (layers.BatchNormalization, layers.Embedding)):
         return 0
-    if isinstance(layer, (layers.Conv2D, layers.Dense)) and not isinstance(layer, layers.DepthwiseConv2D):
+    if isinstance(layer, (layers.Conv1D, layers.Conv2D, layers.Dense)) and not isinstance(layer, layers.DepthwiseConv2D):
         places = int(np.prod(layer.output.shape[1:-1]))  # of each place's output, every weight is used once
         return 2 * places * int(np.prod(layer.kernel.shape))
     raise ZooError(f"no rule for the FLOPs of {type(layer).__name__} '{layer.name}'; write one in {__name__}")
@@ -120,8 +120,7 @@ def export_error(model: keras.Model, kind: str) -> str | None:
         try:
             answer = exporter(model, Path(folder))
             for batch in BATCHES:
-                inputs = rng.uniform(0, 1, (batch, *model.input_shape[1:])).astype("float32")
-                inputs *= 255 if model.input.name == "image" else 1
+                inputs = _inputs(model, rng, batch)
                 expected = np.asarray(model(inputs, training=False))
                 difference = np.abs(answer(inputs) - expected).max() / max(1.0, np.abs(expected).max())
                 if not difference <= tolerance:  # so written, NaN fails too
@@ -131,6 +130,17 @@ def export_error(model: keras.Model, kind: str) -> str | None:
         except Exception as error:  # the converters and runtimes raise many kinds; each means that this format does not pass
             return f"{type(error).__name__}: {error}"
     return None
+
+
+def _inputs(model: keras.Model, rng: np.random.Generator, batch: int) -> np.ndarray:
+    """Drawn inputs of a model: pixels 0..255, tokens that it knows, padding at their end, or numbers 0..1."""
+    shape = (batch, *model.input_shape[1:])
+    if model.input.name == "tokens":
+        known = min(layer.input_dim for layer in model.layers if hasattr(layer, "input_dim"))
+        tokens = rng.integers(1, known, shape, dtype="int32")
+        tokens[:, shape[1] // 2 :] = 0
+        return tokens
+    return rng.uniform(0, 255 if model.input.name == "image" else 1, shape).astype("float32")
 
 
 def saved_model(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -143,7 +153,7 @@ def saved_model(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.n
     def served(features: Any) -> dict[str, Any]:
         return {"outputs": model(features, training=False)}
 
-    features = tf.TensorSpec(model.input_shape, tf.float32, name="features")
+    features = tf.TensorSpec(model.input_shape, model.input.dtype, name="features")
     save({"serving_default": tf.function(served, autograph=False).get_concrete_function(features=features)}, folder)
     answer = proof.saved_model(folder)["serving_default"]
     return lambda inputs: answer({"features": inputs})["outputs"].numpy()
@@ -154,7 +164,7 @@ def onnx(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]
     from zoo.exporting import onnx_file, proof
 
     path = folder / "model.onnx"
-    onnx_file.convert(lambda features: {"outputs": model(features, training=False)}, model.input_shape, path)
+    onnx_file.convert(lambda features: {"outputs": model(features, training=False)}, onnx_file.features_of(model), path)
     answer = proof.onnx_session(path)
     return lambda inputs: answer({"features": inputs})["outputs"]
 

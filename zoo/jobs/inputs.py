@@ -1,4 +1,4 @@
-"""Files to raw values: tables, NumPy arrays and image files, a bounded part at a time."""
+"""Files to raw values: tables, NumPy arrays, image, sound and text files, a bounded part at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.bundles import Input
+from zoo.bundles import Input, alone
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def parts(files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str
     """The files' values in order, in parts of bounded size.
 
     Args:
-        files: CSV tables (`.csv`, `.tsv`, `.txt`), arrays (`.npy`, `.npz`), else images (PNG, JPEG, BMP, GIF).
+        files: CSV tables (`.csv`, `.tsv`, `.txt`), arrays (`.npy`, `.npz`), else examples: images (PNG, JPEG, BMP, GIF, WebP),
+            sounds (WAV) or texts (`.txt`), as the model takes them.
         wanted: what the model takes, by served name.
         missing: the words of a table that say that a value is missing.
 
@@ -41,21 +42,24 @@ def parts(files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str
     """
     paths = list(files)
     check(paths)
-    images: list[Path] = []
+    examples: list[Path] = []
     for path in paths:
-        kind = path.suffix.lower()
-        if kind not in TABLES | ARRAYS:
-            _check_image(path, wanted)
-            images.append(path)
-            if len(images) < IMAGES:
+        if is_example(path, wanted):
+            _check_example(path, wanted)
+            examples.append(path)
+            if len(examples) < IMAGES:
                 continue
-        yield from _images(images)
-        images = []
-        if kind in TABLES:
-            yield from _table(path, wanted, missing)
-        elif kind in ARRAYS:
-            yield from _arrays(path, wanted)
-    yield from _images(images)
+        yield from _examples(examples, wanted)
+        examples = []
+        if not is_example(path, wanted):
+            yield from _arrays(path, wanted) if path.suffix.lower() in ARRAYS else _table(path, wanted, missing)
+    yield from _examples(examples, wanted)
+
+
+def is_example(path: Path, wanted: Mapping[str, Input]) -> bool:
+    """Whether a file is one example, not a table or an array of them."""
+    kind = path.suffix.lower()
+    return (kind == ".txt" and alone(wanted) == "text") or kind not in TABLES | ARRAYS
 
 
 def check(paths: Iterable[Path]) -> None:
@@ -76,26 +80,53 @@ def _check(path: Path) -> None:
         raise ZooError(f"{path} is empty")
 
 
-def _check_image(path: Path, wanted: Mapping[str, Input]) -> None:
+def _check_example(path: Path, wanted: Mapping[str, Input]) -> None:
+    match alone(wanted):
+        case "image":
+            _check_image(path)
+        case "audio":
+            with path.open("rb") as file:
+                head = file.read(12)
+            if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+                raise ZooError(f"{path} is no WAV file", "sounds are sent as WAV files of 16 bits")
+        case "text":
+            pass
+        case "series":
+            raise ZooError(f"{path}: a series is expected, as an array in an .npy or .npz file or as the columns of a .csv")
+        case None:
+            names = ", ".join(one["name"] for one in wanted.values())
+            raise ZooError(f"{path}: a table is expected, as .csv or .npz", f"with the columns {names}")
+
+
+def _check_image(path: Path) -> None:
     from PIL import Image, UnidentifiedImageError
 
-    if not _is_image(wanted):
-        names = ", ".join(one["name"] for one in wanted.values())
-        raise ZooError(f"{path}: a table is expected, as .csv or .npz", f"with the columns {names}")
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "BMP", "GIF")) as image:
+        with Image.open(path, formats=("PNG", "JPEG", "BMP", "GIF", "WEBP")) as image:
             width, height = image.size
             if width * height <= PIXELS:
                 image.load()  # the header says nothing of a file that was cut off
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
-        raise ZooError(f"{path} is no image that can be decoded", "PNG, JPEG, BMP and GIF files are taken") from None
+        raise ZooError(f"{path} is no image that can be decoded", "PNG, JPEG, BMP, GIF and WebP files are taken") from None
     if width * height > PIXELS:
         raise ZooError(f"{path} has {width} x {height} pixels; at most {PIXELS:,} are decoded")
 
 
-def _images(paths: list[Path]) -> Iterator[Part]:
-    if paths:
-        yield Part([path.read_bytes() for path in paths], [str(path) for path in paths])
+def _examples(paths: list[Path], wanted: Mapping[str, Input]) -> Iterator[Part]:
+    if not paths:
+        return
+    names = [str(path) for path in paths]
+    if alone(wanted) == "text":
+        yield Part({"text": [_text(path) for path in paths]}, names)
+    else:
+        yield Part([path.read_bytes() for path in paths], names)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ZooError(f"{path} is no UTF-8 text (byte {error.start + 1})", "save it as UTF-8") from None
 
 
 def _arrays(path: Path, wanted: Mapping[str, Input]) -> Iterator[Part]:
@@ -121,7 +152,7 @@ def _columns_of_arrays(path: Path, wanted: Mapping[str, Input]) -> dict[str, np.
         columns = {one["name"]: found[_key(path, one, served, found)] for served, one in wanted.items()}
     else:
         columns = _alone(_fitting(path, found, wanted), wanted)
-    if _is_image(wanted) and columns["image"].ndim == 3 and wanted["image"]["shape"][-1] == 1:
+    if alone(wanted) == "image" and columns["image"].ndim == 3 and wanted["image"]["shape"][-1] == 1:
         columns["image"] = columns["image"][..., None]  # grey images, as a source may hold them
     return columns
 
@@ -147,32 +178,29 @@ def _fitting(path: Path, found: dict[str, np.ndarray], wanted: Mapping[str, Inpu
         raise ZooError(
             f"{path} has no array named {names:.100}, and {said}",
             f"it has: {', '.join(f'{name} {values.shape}' for name, values in found.items())}",
-            "rename one of them" + (" to 'image'" if _is_image(wanted) else "") + ", or save it alone as .npy",
+            "rename one of them" + (f" to '{alone(wanted)}'" if alone(wanted) else "") + ", or save it alone as .npy",
         )
-    alone = found[fit[0] if fit else next(iter(found))]
-    if alone.shape[1:] not in shapes and not _is_image(wanted):
+    only = found[fit[0] if fit else next(iter(found))]
+    if only.shape[1:] not in shapes and not alone(wanted):
         columns = ", ".join(one["name"] for one in wanted.values())
-        raise ZooError(f"{path} has shape {alone.shape}, where (rows, {len(wanted)}) is expected", f"columns: {columns}")
-    return alone
+        raise ZooError(f"{path} has shape {only.shape}, where (rows, {len(wanted)}) is expected", f"columns: {columns}")
+    return only
 
 
 def _shapes(wanted: Mapping[str, Input]) -> list[tuple[int, ...]]:
-    """What an array of rows may hold a row; grey images may do without their channel."""
-    if not _is_image(wanted):
+    """What an array of rows may hold a row; grey images, and series of one channel, may do without their channel."""
+    name = alone(wanted)
+    if name is None:
         return [(len(wanted),)]
-    shape = tuple(wanted["image"]["shape"])
-    return [shape, shape[:-1]] if shape[-1] == 1 else [shape]
+    shape = tuple(wanted[name]["shape"])
+    return [shape, shape[:-1]] if shape[-1:] == (1,) else [shape]
 
 
 def _alone(values: np.ndarray, wanted: Mapping[str, Input]) -> dict[str, np.ndarray]:
-    if _is_image(wanted):
-        return {"image": values}
+    name = alone(wanted)
+    if name:
+        return {name: values}
     return {one["name"]: values[:, index] for index, one in enumerate(wanted.values())}
-
-
-def _is_image(wanted: Mapping[str, Input]) -> bool:
-    """Whether pixels are wanted; a column of a table may be named `image` too."""
-    return list(wanted) == ["image"] and bool(wanted["image"]["shape"])
 
 
 def _key(path: Path, one: Input, served: str, found: Mapping[str, Any]) -> str:
@@ -183,15 +211,33 @@ def _key(path: Path, one: Input, served: str, found: Mapping[str, Any]) -> str:
 
 
 def _table(path: Path, wanted: Mapping[str, Input], missing: tuple[str, ...]) -> Iterator[Part]:
-    if _is_image(wanted):
-        raise ZooError(f"{path}: images are expected, as image files or in an .npy or .npz file")
+    kind = alone(wanted)
+    if kind in ("image", "audio"):
+        raise ZooError(f"{path}: {'images' if kind == 'image' else 'sounds'} are expected, as {kind} files or in an .npy or .npz file")
     from zoo.data.sources import csv
 
-    names = [(one["name"], served) for served, one in wanted.items()]
+    named = wanted[kind].get("columns", [kind]) if kind else None
+    names = [(name,) for name in named] if named else [(one["name"], served) for served, one in wanted.items()]
+    dtype = {"series": "number", "text": "category"}.get(kind or "")
+    kinds = [dtype or ("number" if one["dtype"] == "float32" else "category") for one in wanted.values()]
     table = csv.opened(path, SEPARATORS, names)
+    rows: list[Any] = []
     for frame in table.parts(table.places(names), ROWS):
-        columns = {
-            one["name"]: csv.column(frame.iloc[:, place], "number" if one["dtype"] == "float32" else "category", missing, path)
-            for place, one in enumerate(wanted.values())
-        }
-        yield Part(columns, [str(path)] * len(frame))
+        cells = [csv.column(frame.iloc[:, place], dtype or kinds[place], missing, path) for place in range(len(names))]
+        if kind == "series":
+            rows.extend(zip(*cells, strict=True))
+        elif kind == "text":
+            yield Part({"text": [" ".join(words).strip() for words in zip(*cells, strict=True)]}, [str(path)] * len(frame))
+        else:
+            yield Part(dict(zip((one["name"] for one in wanted.values()), cells, strict=True)), [str(path)] * len(frame))
+    if kind == "series":
+        yield Part({"series": _last(path, rows, wanted["series"]["shape"][0])}, [str(path)])
+
+
+def _last(path: Path, rows: list[Any], steps: int) -> np.ndarray:
+    """The newest `steps` rows of a table as one example: what a forecast starts from."""
+    import numpy as np
+
+    if len(rows) < steps:
+        raise ZooError(f"{path} has {len(rows)} rows, and the model looks at the last {steps}")
+    return np.asarray(rows[-steps:], np.float32)[None]

@@ -2,6 +2,6 @@
 
 from zoo.layers.heads import logits
 from zoo.layers.penalties import l2_penalty
-from zoo.layers.shapes import ImageShape, VectorShape
+from zoo.layers.shapes import ImageShape, SequenceShape, TokensShape, VectorShape
 
-__all__ = ["ImageShape", "VectorShape", "l2_penalty", "logits"]
+__all__ = ["ImageShape", "SequenceShape", "TokensShape", "VectorShape", "l2_penalty", "logits"]

@@ -19,5 +19,19 @@ def _vector(shape: Any) -> Any:
     return shape
 
 
+def _tokens(shape: Any) -> Any:
+    if not isinstance(shape, (tuple, list)) or len(shape) != 1:
+        raise ValueError("tokens are (length,), for example (256,)")
+    return shape
+
+
+def _sequence(shape: Any) -> Any:
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        raise ValueError("a sequence is (steps, channels), for example (150, 1)")
+    return shape
+
+
 ImageShape = Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], BeforeValidator(_image)]
 VectorShape = Annotated[tuple[PositiveInt], BeforeValidator(_vector)]
+TokensShape = Annotated[tuple[PositiveInt], BeforeValidator(_tokens)]
+SequenceShape = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_sequence)]

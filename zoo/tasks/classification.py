@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from zoo.tasks import labels
+
 Reading = dict[str, Any]
 PRIOR = 0.5  # standard deviation of log temperature before anything is seen: a small, all-right val set moves it little
 
@@ -29,18 +31,24 @@ class Classification:
     def facts(self) -> dict[str, int]:
         return {"num_outputs": 1 if self.binary else len(self.classes)}
 
-    def loss(self) -> keras.Loss:
-        return (
-            keras.losses.BinaryCrossentropy(from_logits=True)
-            if self.binary
-            else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        )
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.facts()["num_outputs"],)
 
-    def metrics(self) -> list[keras.Metric]:
-        """What Keras logs each epoch."""
-        if self.binary:
-            return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    def loss(self, imbalance: str | None = None) -> keras.Loss:
+        """Cross-entropy; of labels that augmentation has mixed too. `focal` weighs what is easy down."""
+        if imbalance == "focal":
+            return labels.FocalLoss()
+        return keras.losses.BinaryCrossentropy(from_logits=True) if self.binary else labels.CrossEntropy(from_logits=True)
+
+    def metrics(self, imbalance: str | None = None) -> list[keras.Metric]:
+        """What Keras logs each epoch; beside a loss that is another, the task's own as `task_loss`."""
+        accuracy = labels.BinaryAccuracy(name="accuracy", threshold=0.0) if self.binary else labels.Accuracy(name="accuracy")
+        if imbalance != "focal":
+            return [accuracy]
+        loss = self.loss()
+        loss.reduction = None  # of each example, so that a smaller last batch counts as what it is
+        return [accuracy, keras.metrics.MeanMetricWrapper(loss, name="task_loss")]
 
     def losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Cross-entropy of each example, nats, float64 (n,)."""
@@ -126,12 +134,12 @@ class Classification:
             return float(roc_auc_score(y, scores[:, 1]))
         return float(np.mean([roc_auc_score(y == index, scores[:, index]) for index in present]))
 
-    def baseline(self, y_train: np.ndarray, size: int) -> np.ndarray:
+    def baseline(self, y_train: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Logits of the training split's class shares: the majority class, always, with honest probabilities."""
         counts = np.bincount(y_train, minlength=len(self.classes)) + 1e-9
         logs = np.log(counts / counts.sum()).astype(np.float32)
         row = logs[1:] - logs[:1] if self.binary else logs
-        return np.tile(row, (size, 1))
+        return np.tile(row, (len(y), 1))
 
     def baseline_reading(self) -> Reading:
         """The baseline is read as it is."""

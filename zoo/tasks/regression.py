@@ -9,6 +9,13 @@ import numpy as np
 from keras import ops
 
 Reading = dict[str, Any]
+LARGEST = 80.0  # of a logarithm: float32 ends at exp(88)
+
+
+def in_units(learned: Any, reading: Reading) -> Any:
+    """What is learned, float32, in the target's own units."""
+    value = learned * reading["std"] + reading["mean"]
+    return ops.expm1(ops.minimum(value, LARGEST)) if reading.get("scale") == "log" else value
 
 
 class Regression:
@@ -18,6 +25,7 @@ class Regression:
 
     def __init__(self, target: dict[str, Any]) -> None:
         self.mean, self.std, self.unit = float(target["mean"]), float(target["std"]), target.get("unit")
+        self.inverse = {"mean": self.mean, "std": self.std, **({"scale": "log"} if target.get("scale") == "log" else {})}
 
     def facts(self) -> dict[str, int]:
         return {"num_outputs": 1}
@@ -27,10 +35,11 @@ class Regression:
 
     def metrics(self) -> list[keras.Metric]:
         """What Keras logs each epoch: the absolute error in the target's units."""
-        std = self.std
+        std, inverse = self.std, self.inverse
 
         def absolute_error(y: Any, outputs: Any) -> Any:
-            return ops.abs(ops.reshape(y, (-1,)) - ops.reshape(outputs, (-1,))) * std
+            truth, said = ops.reshape(y, (-1,)), ops.reshape(outputs, (-1,))
+            return ops.abs(in_units(truth, inverse) - in_units(said, inverse)) if "scale" in inverse else ops.abs(truth - said) * std
 
         return [keras.metrics.MeanMetricWrapper(absolute_error, name="mae")]
 
@@ -40,14 +49,14 @@ class Regression:
 
     def fit_reading(self, outputs: np.ndarray, y: np.ndarray) -> Reading:
         """The target's inverse; nothing of it is fitted on val."""
-        return {"task": self.name, "mean": self.mean, "std": self.std, "unit": self.unit}
+        return {"task": self.name, **self.inverse, "unit": self.unit}
 
     def served(self) -> dict[str, str]:
         return {"value": "float32"}
 
     def read(self, outputs: Any, reading: Reading) -> dict[str, Any]:
         """`value` float32 (batch,), in the target's units."""
-        return {"value": outputs[:, 0] * reading["std"] + reading["mean"]}
+        return {"value": in_units(outputs[:, 0], reading)}
 
     numbers = read  # all of it is numbers
 
@@ -55,7 +64,7 @@ class Regression:
         """The metrics of regression, in the target's units, by scikit-learn."""
         from sklearn import metrics
 
-        truth = y.astype(np.float64) * self.std + self.mean
+        truth = self._truth(y)
         said = answers["value"].astype(np.float64)
         mse = float(metrics.mean_squared_error(truth, said))
         return {
@@ -66,11 +75,22 @@ class Regression:
             "r2": float(metrics.r2_score(truth, said)) if len(truth) > 1 else None,
         }
 
-    def baseline(self, y_train: np.ndarray, size: int) -> np.ndarray:
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (1,)
+
+    def baseline(self, y_train: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The training split's mean, always."""
-        return np.full((size, 1), y_train.mean(), np.float32)
+        if "scale" not in self.inverse:
+            return np.full((len(y), 1), y_train.mean(), np.float32)
+        return np.full((len(y), 1), (np.log1p(self._truth(y_train).mean()) - self.mean) / self.std, np.float32)
 
     def baseline_reading(self) -> Reading:
-        return {"mean": self.mean, "std": self.std}
+        return self.inverse
+
+    def _truth(self, y: np.ndarray) -> np.ndarray:
+        """Targets as they were before they were scaled, float64."""
+        learned = y.astype(np.float64) * self.std + self.mean
+        return np.expm1(learned) if "scale" in self.inverse else learned
 
     baseline_name = "training mean"

@@ -66,6 +66,9 @@ class MoreMetrics(keras.callbacks.Callback):
         assert logs is not None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         logs["val_loss"] -= float(sum(self.model.losses))  # Keras adds the penalties of L2; val.loss is the task's, as in metrics.json
+        if "task_loss" in logs:  # training made another one small; val.loss is the task's
+            logs["val_loss"] = logs.pop("val_task_loss")
+            del logs["task_loss"]
         if self.batches is not None:
             outputs = self.model.predict(self.batches, verbose=0)
             whole = bool(np.isfinite(outputs).all())  # else training has diverged, and the callback after this one says so

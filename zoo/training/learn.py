@@ -22,12 +22,15 @@ from zoo.config import Experiment
 from zoo.config.load import absolute
 from zoo.config.metrics import LOGGED_BY_KERAS, split_metric
 from zoo.data import batches
+from zoo.data.clock import Clock
+from zoo.data.draw import BALANCES
 from zoo.errors import DivergedError, Interrupted, ZooError
 from zoo.evaluation.metrics import baseline_metrics
 from zoo.runs import Run, locked, sweep, write_atomically
 from zoo.training import snapshot
 from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, EpochLines, Events, History, MoreMetrics, Plateau
 from zoo.training.progress import ProgressLine
+from zoo.training.waiting import Waiting
 
 log, epochs = logging.getLogger("zoo"), logging.getLogger("zoo.epochs")
 epochs.propagate = False  # a line an epoch is for the file only
@@ -163,7 +166,7 @@ def _learn(run: Run, assembled: Assembled) -> Run:
     epoch = tf.Variable(0, dtype=tf.int64)
     named, callbacks = _callbacks(run, assembled, epoch, start)
     try:
-        _fit(assembled, epoch, callbacks, start)
+        _fit(assembled, epoch, named["waiting"].clock, callbacks, start)
     except KeyboardInterrupt:
         run.mark("interrupted")
         raise Interrupted(f"stopped at epoch {_how_far(run)[0]} of {train_part.epochs}: {run.path}", f"go on: {run.resuming}") from None
@@ -188,6 +191,7 @@ def _callbacks(run: Run, assembled: Assembled, epoch: tf.Variable, start: snapsh
         named["early_stopping"] = EarlyStopping(stop.monitor, task.name, stop.patience, stop.min_delta)
     if part.tensorboard:
         named["events"] = Events(run.path / "events")
+    named["waiting"] = Waiting(Clock(), start.epoch if start else 0, part.epochs)
     named["lines"] = EpochLines()
     named["progress"] = ProgressLine(start.epoch if start else 0, part.epochs)
     named["history"] = History()
@@ -196,14 +200,22 @@ def _callbacks(run: Run, assembled: Assembled, epoch: tf.Variable, start: snapsh
     return named, list(named.values())
 
 
-def _fit(assembled: Assembled, epoch: tf.Variable, callbacks: list[Any], start: snapshot.Snapshot | None) -> None:
-    part, encoded = assembled.experiment.train, assembled.data.encoded
+def _fit(assembled: Assembled, epoch: tf.Variable, clock: Clock, callbacks: list[Any], start: snapshot.Snapshot | None) -> None:
+    part, imbalance, encoded = assembled.experiment.train, assembled.experiment.imbalance, assembled.data.encoded
     done = part.epochs if start and start.stopped else start.epoch if start else 0
     if done >= part.epochs:  # it had ended by itself; only the callbacks' state is needed for the rest
         keras.callbacks.CallbackList(callbacks, model=assembled.model).on_train_begin()
         return
     assembled.model.fit(
-        batches(encoded["train"], part.batch_size, seed=part.seed, epoch=epoch, weights=_class_weights(assembled)),
+        batches(
+            encoded["train"],
+            part.batch_size,
+            seed=part.seed,
+            epoch=epoch,
+            weights=_class_weights(assembled),
+            balance=imbalance if imbalance in BALANCES else None,
+            clock=clock,
+        ),
         validation_data=batches(encoded["val"], max(part.batch_size, VAL_BATCH)),
         epochs=part.epochs,
         initial_epoch=done,
@@ -230,6 +242,7 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
         assembled.model.set_weights(best.weights)
         write_atomically(run.path / "model.keras", lambda path: assembled.model.save(path, include_optimizer=False))
     facts = {"epochs": len(history.epoch), "best_epoch": None if best.best_epoch is None else best.best_epoch + 1, "finished": _now()}
+    facts |= named["waiting"].facts
     if diverged.epoch is not None:
         run.mark("diverged", **facts)
         raise _diverged(run, diverged.epoch, bool(best.weights))
@@ -242,6 +255,8 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
         log.info("stopped at epoch %d: %s; %s", stopped.stopped_epoch + 1, said, kept)
     else:
         log.info("trained %d epochs; %s", facts["epochs"], kept)
+    if named["waiting"].warning:
+        log.warning(named["waiting"].warning)
     run.mark("finished", **facts)
     return run
 

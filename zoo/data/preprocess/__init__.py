@@ -14,6 +14,7 @@ facts(spec)                  what a builder may ask of the data beside `input_sh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ import numpy as np
 
 from zoo.config.card import Card
 from zoo.data.preprocess import target as targets
+from zoo.data.windows import Windows
 
 Spec = dict[str, Any]
 
@@ -37,15 +39,19 @@ def fit(card: Card, train: Mapping[str, Any], train_target: Any, target: Any, mo
         target: the whole target, of which only the set of class names is taken.
         modality: what the model takes.
     """
-    return {**_kind(card.kind).fit(card, train, modality), "target": targets.fit(card, train_target, target)}
+    spec = {**_kind(card.kind).fit(card, train, modality), "target": targets.fit(card, train_target, target)}
+    columns = card.text.columns if card.text else card.series.columns if card.series else None
+    return {**spec, "columns": list(columns)} if columns else spec  # of a table, that one input is made of
 
 
 def _kind(kind: str) -> ModuleType:
     return import_module(f"zoo.data.preprocess.{kind}")
 
 
-def encode_target(spec: Spec, target: Any) -> np.ndarray:
+def encode_target(spec: Spec, target: Any) -> Any:
     """Labels as int32 class numbers, or values as float32, scaled."""
+    if spec["kind"] == "text" and isinstance(target, Windows):
+        return _kind("text").encode_target(spec, target)
     return targets.encode(spec["target"], target)
 
 
@@ -78,7 +84,7 @@ def encode(model: keras.Model, features: Mapping[str, Any], names: dict[str, str
 
     renamed = {served: features[name] for name, served in names.items()}
     size = len(next(iter(renamed.values())))
-    run = tf.function(model, reduce_retracing=True, autograph=False)
+    run = _traced(model)
     pieces = []
     for start in range(0, size, batch):
         part = {name: as_tensor(values[start : start + batch]) for name, values in renamed.items()}
@@ -86,10 +92,22 @@ def encode(model: keras.Model, features: Mapping[str, Any], names: dict[str, str
     return tf.nest.map_structure(lambda *found: np.concatenate(found), *pieces)
 
 
-def as_tensor(values: np.ndarray) -> Any:
+@lru_cache(maxsize=1)
+def _traced(model: keras.Model) -> Any:
+    """Traced once, however many blocks of rows are encoded."""
+    import tensorflow as tf
+
+    return tf.function(model, reduce_retracing=True, autograph=False)
+
+
+def as_tensor(values: Any) -> Any:
     """Text as string tensors, everything else as float32."""
     import tensorflow as tf
 
+    values = values[:]  # windows are cut here
     if values.dtype.kind in "USO":
-        return tf.constant(values.astype(object), tf.string)
+        try:
+            return tf.constant(values.astype(object), tf.string)
+        except ValueError:  # half a surrogate pair, as JSON may hold, is no UTF-8
+            return tf.constant([str(word).encode("utf-8", "replace") for word in values], tf.string)
     return tf.constant(values.astype(np.float32, copy=False))

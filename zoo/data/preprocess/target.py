@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from zoo.config.card import Card
+from zoo.config.preparing import settings
+from zoo.data.preprocess import forecast
 from zoo.data.preprocess.numbers import spread
 from zoo.errors import ZooError
 
@@ -21,7 +23,13 @@ def fit(card: Card, train: Any, target: Any) -> Spec:
         train: the training split's target; statistics come from nowhere else.
         target: the whole target, of which only the set of class names is taken.
     """
-    found = _classes(card, target) if card.task == "classification" else _number(card, train)
+    if card.task == "language":
+        return {"name": card.target.name}  # its values are tokens, which the text's own description numbers
+    if card.task == "forecasting":
+        return {"name": card.target.name, **forecast.fit(card, train)}
+    if card.task == "reconstruction":
+        return {"name": card.target.name, **_anomalies(card, target)}
+    found = _classes(card, target) if card.task == "classification" else _number(card, train, target)
     return {"name": card.target.name, **found}
 
 
@@ -41,14 +49,44 @@ def _classes(card: Card, target: np.ndarray) -> Spec:
     return {"classes": classes, "values": classes}
 
 
-def _number(card: Card, train_target: np.ndarray) -> Spec:
-    return {"mean": float(train_target.mean()), "std": spread(train_target), "unit": card.target.unit}
+def _anomalies(card: Card, target: np.ndarray) -> Spec:
+    """The normal class and the anomalous one: labels 0 and 1, or as the card's `classes` name them in that order."""
+    names = list(card.target.classes or ("normal", "anomalous"))
+    found = {str(value) for value in np.unique(target)}
+    values = ["0", "1"] if found <= {"0", "1"} else names
+    if len(names) != 2 or not found <= set(values):
+        raise ZooError(
+            f"the target '{card.target.name}' of '{card.name}' holds {', '.join(sorted(found)[:5])}, where 0 is normal and 1 anomalous",
+            "or name both in target.classes, the normal one first",
+        )
+    return {"classes": names, "values": values}
 
 
-def encode(wanted: Spec, target: Any) -> np.ndarray:
+def _number(card: Card, train: np.ndarray, target: np.ndarray) -> Spec:
+    """Mean and deviation of what is learned: of the value, or with `log` of log(1 + value); without a scale 0 and 1."""
+    scale = settings("target", card.preprocess.target)["scale"]
+    if scale == "none":
+        return {"mean": 0.0, "std": 1.0, "unit": card.target.unit}
+    if scale == "standard":
+        return {"mean": float(train.mean()), "std": spread(train), "unit": card.target.unit}
+    if (target <= -1).any():
+        raise ZooError(
+            f"the target '{card.target.name}' of '{card.name}' holds {target.min():g}, and log(1 + value) needs values above -1",
+            "preprocess: {target: {scale: standard}}",
+        )
+    logs = np.log1p(train)
+    return {"mean": float(logs.mean()), "std": spread(logs), "unit": card.target.unit, "scale": "log"}
+
+
+def encode(wanted: Spec, target: Any) -> Any:
     """Labels as int32 class numbers, or values as float32 standardised."""
+    if "horizon" in wanted:
+        return forecast.encode(wanted, target)
     if "classes" in wanted:
         place = {value: index for index, value in enumerate(wanted["values"])}
         values, which = np.unique(target, return_inverse=True)
         return np.array([place[str(value)] for value in values], np.int32)[which]
-    return ((target - wanted["mean"]) / wanted["std"]).astype(np.float32)
+    if "mean" not in wanted:
+        return target
+    values = np.log1p(target) if wanted.get("scale") == "log" else target
+    return ((values - wanted["mean"]) / wanted["std"]).astype(np.float32)

@@ -16,7 +16,7 @@ from zoo.errors import ZooError, did_you_mean
 
 
 def read(card: Card, source: NpzSource) -> Raw:
-    """Images, or a float32 matrix whose columns are the card's in their order, and the target."""
+    """Images, series, or a float32 matrix whose columns are the card's in their order, and the target."""
     path = fetch.locate(source.file, card.folder)
     pairs = [(source.features, source.target)]
     if source.test_features and source.test_target:
@@ -60,6 +60,8 @@ def _features(card: Card, values: np.ndarray, where: str) -> dict[str, np.ndarra
         raise ZooError(f"{where} holds {values.dtype} values, where numbers are expected")
     if card.image:
         return {"image": check_images(card, values, where)}
+    if card.series:
+        return {"series": _series(card, values, where)}
     names = list(card.columns or {})
     if values.ndim != 2 or values.shape[1] != len(names):
         raise ZooError(f"{where} has shape {values.shape}, but the card '{card.name}' names {len(names)} columns")
@@ -68,3 +70,18 @@ def _features(card: Card, values: np.ndarray, where: str) -> dict[str, np.ndarra
     if np.isinf(columns).any():
         raise ZooError(f"{where} holds numbers that are infinite, or larger than a float32 can be")
     return {name: columns[:, index] for index, name in enumerate(names)}
+
+
+def _series(card: Card, values: np.ndarray, where: str) -> np.ndarray:
+    """float32 (n, length, channels), NaN behind the end of shorter ones; one channel may stand without its axis."""
+    assert card.series is not None
+    length, channels = card.series.shape
+    values = values[..., None] if values.ndim == 2 else values
+    if values.ndim != 3 or values.shape[1] > length or values.shape[2] != channels:
+        raise ZooError(f"{where} has shape {values.shape}, but the card '{card.name}' says length: {length} and channels: {channels}")
+    series = np.full((len(values), length, channels), np.nan, np.float32)
+    with np.errstate(over="ignore"):
+        series[:, : values.shape[1]] = values
+    if np.isinf(series).any():
+        raise ZooError(f"{where} holds numbers that are infinite, or larger than a float32 can be")
+    return series

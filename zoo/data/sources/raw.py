@@ -96,7 +96,7 @@ class Raw:
 
 def read(card: Card) -> Raw:
     """Reads a card's source. Raises ZooError for data that nothing can be learned from."""
-    fetch.locate_all(card.source.files(), card.folder)
+    fetch.locate_all([file for file in card.source.files() if not fetch.is_pattern(file)], card.folder)
     module = import_module(f"zoo.data.sources.{card.source.kind}")
     raw: Raw = module.read(card, card.source)
     if len(raw) == 0:

@@ -1,0 +1,35 @@
+"""The audit: what may be wrong with data, found on the data that a model would learn from. Each check is a function of a Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from zoo.data.audit import classes, columns, drift, images, rows
+from zoo.data.audit.finding import SEVERITIES, Finding
+
+if TYPE_CHECKING:
+    from zoo.data.dataset import Dataset
+
+__all__ = ["SEVERITIES", "Finding", "audit", "glance"]
+
+Check = Callable[["Dataset"], list[Finding]]
+CHEAP: tuple[Check, ...] = (rows.broken, rows.torn_groups, rows.equal_rows, classes.missing, columns.missing, columns.constant)
+CHECKS: tuple[Check, ...] = (*CHEAP, columns.giveaway, images.alike, drift.drift, classes.counts)
+SMALL = 1 << 30  # bytes of examples that a glance reads
+
+
+def audit(data: Dataset) -> list[Finding]:
+    """Everything that the checks find, the worst first."""
+    return _sorted([finding for check in CHECKS for finding in check(data)])
+
+
+def glance(data: Dataset) -> list[Finding]:
+    """Errors and warnings of the cheap checks, for who trains; of much data none, as reading it would take a while."""
+    if sum(getattr(values, "nbytes", 0) for values in data.raw.features.values()) > SMALL:
+        return []
+    return _sorted([finding for check in CHEAP for finding in check(data) if finding.severity != "note"])
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

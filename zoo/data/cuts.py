@@ -1,0 +1,169 @@
+"""Rows cut into parts: by label, by whole groups, by time, by a hash, and windows by the steps that they ask for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from zoo.config.card import Card
+from zoo.data.sources import Raw
+from zoo.data.windows import LAST, SERIES, UNTIL, Windows
+from zoo.errors import ZooError
+
+DRAWS = 64  # orders of the groups that are tried: the one whose parts come nearest to what is wanted is taken
+BYTES = 1 << 26  # hashed at once
+MANY = 10_000  # groups; of so many any order comes near
+
+
+def cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that are kept, and a fraction drawn from them; with labels (of all rows) each class keeps its share."""
+    from sklearn.model_selection import train_test_split
+
+    if len(rows) < 2:
+        raise ZooError(f"the dataset '{card.name}' has too few rows to split")
+    size = min(max(1, round(fraction * len(rows))), len(rows) - 1)
+    if labels is not None:
+        values, counts = np.unique(labels[rows], return_counts=True)
+        if counts.min() < 2 or size < len(values) or len(rows) - size < len(values):
+            rare = f"'{values[counts.argmin()]}' has {counts.min()} of {len(rows)} rows"
+            raise ZooError(
+                f"the dataset '{card.name}' cannot be split by class: {rare}"
+                if counts.min() < 2
+                else f"the dataset '{card.name}' cannot be split by class: {size} and {len(rows) - size} rows for {len(values)} classes",
+                "add examples, merge rare classes, or use split: {kind: random}",
+            )
+    kept, cut = train_test_split(rows, test_size=size, random_state=seed, stratify=None if labels is None else labels[rows])
+    return kept, cut
+
+
+def cut_groups(card: Card, groups: np.ndarray, wanted: Sequence[float], seed: int) -> np.ndarray:
+    """The part of each row: 0, 1, … hold about so many rows as `wanted` says, the last part the rest; no group stands in two."""
+    names, which = np.unique(groups, return_inverse=True)
+    if len(names) <= len(wanted):
+        listed = ", ".join(f"'{name}'" for name in names)
+        raise ZooError(f"the dataset '{card.name}' has {len(names)} groups ({listed}), and {len(wanted) + 1} parts need one each")
+    sizes, rng = np.bincount(which), np.random.default_rng(seed)
+    ideal = np.cumsum(wanted)
+    best, nearest = np.zeros(0, int), np.inf
+    for _ in range(DRAWS if len(names) < MANY else 1):
+        order = rng.permutation(len(names))
+        ends = np.concatenate([[0], np.cumsum(sizes[order])])
+        borders: list[int] = []
+        for number, end in enumerate(ideal):
+            low, high = (borders[-1] if borders else 0) + 1, len(names) - (len(ideal) - number)
+            borders.append(int(np.clip(np.abs(ends - end).argmin(), low, high)))
+        off = np.abs(np.diff(ends[[0, *borders]]) - wanted).sum()
+        if off < nearest:
+            best, nearest = np.empty(len(names), int), off
+            best[order] = np.searchsorted(borders, np.arange(len(names)), side="right")
+    found: np.ndarray = best[which]
+    return found
+
+
+def by_time(times: np.ndarray, ends: Sequence[float], gap: int) -> list[np.ndarray]:
+    """Rows in parts from the oldest to the newest: `ends` are shares of all rows, the last part is the rest.
+
+    Equal times stand in one part. The `gap` rows before a border, and those of the same time as the oldest of them, belong to none.
+    """
+    order = np.argsort(times, kind="stable")
+    inside = times[order]
+    starts = [0, *(_between(inside, round(end * len(times))) for end in ends), len(times)]
+    parts = []
+    for number, (first, last) in enumerate(pairwise(starts)):
+        if gap and number < len(ends):
+            last = max(last - gap, first)
+            last = int(np.searchsorted(inside, inside[last])) if last < len(times) else last
+        parts.append(order[first : max(first, last)])
+    return parts
+
+
+def _between(times: np.ndarray, place: int) -> int:
+    """The nearest place at which a time begins, so that equal ones stay together."""
+    time = times[min(place, len(times) - 1)]
+    return int(min(np.searchsorted(times, time, "left"), np.searchsorted(times, time, "right"), key=lambda one: abs(one - place)))
+
+
+def spans(raw: Raw) -> tuple[np.ndarray, np.ndarray] | None:
+    """The steps [first, end) that each example asks for, as places in one long array; None where examples are no windows.
+
+    They are those of the target; where the target is no window (an autoencoder's), the whole window is asked for.
+    """
+    found = next((values for values in (raw.target, *raw.features.values()) if isinstance(values, Windows)), None)
+    return None if found is None else (found.starts, found.starts + found.length)
+
+
+def by_steps(raw: Raw, rows: np.ndarray, ends: Sequence[float], gap: int, time: str | None) -> list[np.ndarray]:
+    """Windows in parts from the oldest to the newest, cut by the steps that they ask for: `ends` are shares of those.
+
+    Where their `time` is known all series are cut at the same one, so that none tells the future of another; else each at its own
+    share of steps. No step is asked for in two parts, the `gap` steps (times) before a border in none; windows across a border
+    belong to none.
+    """
+    asked = spans(raw)
+    assert asked is not None
+    first, last = asked[0][rows], asked[1][rows] - 1
+    if time in raw.beside and UNTIL in raw.beside:
+        low, high = raw.beside[str(time)][rows], raw.beside[UNTIL][rows]
+        known = np.unique([low, high])
+        low, high = np.searchsorted(known, low), np.searchsorted(known, high)
+        borders = [np.array([round(share * len(known))]) for share in ends]
+    else:
+        low, high = first, last
+        _, which = np.unique(raw.beside.get(SERIES, np.zeros(len(raw), int))[rows], return_inverse=True)
+        least, most = np.full(which.max() + 1, low.max()), np.zeros(which.max() + 1, int)
+        np.minimum.at(least, which, low)
+        np.maximum.at(most, which, high)
+        borders = [(least + np.round(share * (most + 1 - least)))[which] for share in ends]
+    whole = [np.full(1, -np.inf), *borders, np.full(1, np.inf)]
+    gaps = [*(gap for _ in ends), 0]
+    return [rows[(low >= begin) & (high < end - before)] for begin, end, before in zip(whole[:-1], whole[1:], gaps, strict=True)]
+
+
+def shared_steps(raw: Raw, parts: Mapping[str, np.ndarray]) -> bool:
+    """Whether two parts ask for the same step."""
+    asked = spans(raw)
+    if asked is None:
+        return False
+    seen = np.zeros(int(asked[1].max()) + 1, np.int8)
+    for rows in parts.values():
+        change = np.zeros(len(seen), np.int64)
+        np.add.at(change, asked[0][rows], 1)
+        np.add.at(change, asked[1][rows], -1)
+        seen += np.cumsum(change) > 0
+    return bool((seen > 1).any())
+
+
+def last_rows(raw: Raw) -> np.ndarray:
+    """The row number of the last step that each window asks for."""
+    asked = spans(raw)
+    assert asked is not None
+    counted: np.ndarray = raw.beside.get(LAST, raw.ids + asked[1] - asked[0] - 1)
+    return counted
+
+
+def fractions(columns: Mapping[str, Any], size: int, seed: int) -> np.ndarray:
+    """A number in [0, 1) a row, made of its values alone (sha256), so that no other row moves it."""
+    names = sorted(columns)
+    found = np.empty(size)
+    block = max(1, BYTES // sum(getattr(columns[name], "nbytes", 0) // size + 64 for name in names))
+    for start in range(0, size, block):
+        texts = [_bytes(columns[name][start : start + block]) for name in names]
+        for row, parts in enumerate(zip(*texts, strict=True), start):
+            digest = hashlib.sha256(b"%d\0" % seed + b"\0".join(parts)).digest()
+            found[row] = int.from_bytes(digest[:6], "big") / 2**48
+    return found
+
+
+def _bytes(values: np.ndarray) -> list[bytes]:
+    """Each row's values as bytes, the same on every machine."""
+    if values.dtype.kind not in "iufb":
+        return [str(value).encode("utf-8", "surrogatepass") for value in values]
+    plain = np.ascontiguousarray(values)
+    if values.ndim == 1:  # one zero and one NaN, though both have several forms
+        plain = np.where(np.isnan(wide := values.astype("<f8")), np.nan, wide + 0.0)
+    rows = plain.astype(plain.dtype.newbyteorder("<"), copy=False).reshape(len(plain), -1)
+    return [row.tobytes() for row in rows]

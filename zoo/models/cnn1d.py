@@ -1,0 +1,53 @@
+"""A convolutional network over time: the usual thing to beat on series."""
+
+from __future__ import annotations
+
+import keras
+from keras import Input, Model, layers
+from pydantic import NonNegativeFloat, PositiveInt
+
+from zoo.config.card import Fraction
+from zoo.layers import SequenceShape, l2_penalty, logits
+from zoo.registry import register_model
+
+
+@register_model(
+    "cnn1d",
+    modality="sequence",
+    tasks=("classification", "regression"),
+    paper="https://arxiv.org/abs/1611.06455",
+    example={"input_shape": (150, 1), "num_outputs": 2},
+    space={"width": [32, 64, 128], "dropout": [0.0, 0.2], "l2": [0.0, 1e-4]},
+)
+def cnn1d(
+    input_shape: SequenceShape,
+    num_outputs: PositiveInt,
+    *,
+    width: PositiveInt = 64,
+    dropout: Fraction = 0.0,
+    l2: NonNegativeFloat = 0.0,
+) -> keras.Model:
+    """Fully convolutional network over time (Wang et al. 2017, https://arxiv.org/abs/1611.06455), in small.
+
+        sequence -> conv of 8, width -> conv of 5, 2 width -> conv of 3, width -> mean over time -> logits
+
+    Each convolution is followed by batch normalisation and ReLU. The paper's network has a width of 128; dropout is ours.
+
+    Args:
+        input_shape: (steps, channels) of the float32 input `sequence`, which is standardised already; any size.
+        num_outputs: logits or values.
+        width: maps of the first and the last convolution.
+        dropout: fraction of the last features that is dropped in training.
+        l2: penalty on every kernel, `l2 * sum(kernel ** 2)`.
+
+    Returns:
+        (batch, steps, channels) -> (batch, num_outputs), float32.
+    """
+    x = sequence = Input(input_shape, name="sequence")
+    for filters, size in ((width, 8), (2 * width, 5), (width, 3)):
+        x = layers.Conv1D(filters, size, padding="same", use_bias=False, kernel_regularizer=l2_penalty(l2))(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    x = layers.GlobalAveragePooling1D()(x)
+    x = layers.Dropout(dropout)(x) if dropout else x
+    return Model(sequence, logits(x, num_outputs, l2))
