@@ -188,7 +188,9 @@ def open_run(run: Run) -> Opened:
     """Opens a run's preprocessing, best weights and task. Raises ZooError for a file that is missing or broken."""
     spec = run.data["preprocess"]
     assert run.experiment.task is not None
+    preprocess.served_names(spec)  # imports what its kind is made of: Keras knows layers of ours only then
     task = tasks.make(run.experiment.task.name, spec["target"])
+    preprocess.inputs_of(spec)  # this imports the layers of its kind, which the file names
     return Opened(run, task, spec, load_keras(run.path / "preprocess.keras"), load_keras(run.path / "model.keras"))
 
 

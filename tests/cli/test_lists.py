@@ -36,7 +36,7 @@ def test_models(zoo):
 
 def test_datasets_and_experiments(zoo):
     assert names(zoo("datasets")) == list(shelf.names("datasets"))
-    assert names(zoo("datasets", "--task", "regression")) == ["diabetes"]
+    assert names(zoo("datasets", "--task", "regression")) == ["california_housing", "diabetes", "wine_quality"]
     assert "digits" not in names(zoo("datasets", "--modality", "vector", "b*"))
     assert json.loads(zoo("datasets", "iris", "--json").out)[0]["target"]["name"] == "species"
     assert names(zoo("experiments", "--dataset", "digits")) == ["digits_cnn", "digits_mlp"]

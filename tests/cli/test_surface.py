@@ -19,7 +19,7 @@ SURFACE = {
     "datasets": {"--task", "--modality", "--json"},
     "experiments": {"--dataset", "--model", "--task", "--json"},
     "runs": {"--state", "--runs", "--json"},
-    "show": {"--html", "--runs", "--bundles"},
+    "show": {"--augment", "--html", "--runs", "--bundles"},
     "check": {"--json"},
     "schema": set(),
     "catalogue": {"--check"},

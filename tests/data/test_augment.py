@@ -89,7 +89,7 @@ def test_two_steps_draw_from_streams_of_their_own():
 def test_numbers_are_uniform_normal_and_beta():
     many = keys(np.arange(40_000))
     uniform = chance.uniform(many, 3).numpy()
-    assert 0 <= uniform.min()
+    assert uniform.min() >= 0
     assert uniform.max() < 1
     np.testing.assert_allclose(np.histogram(uniform, 10)[0] / uniform.size, 0.1, atol=0.005)
     np.testing.assert_allclose(np.corrcoef(uniform.T), np.eye(3), atol=0.02)
@@ -120,7 +120,7 @@ def test_a_turn_by_a_right_angle_is_one():
 def test_pixels_stay_pixels():
     for name in ("colour", "cutout", "rand_augment", "rotate"):
         x, _ = run("image", name, np.arange(24))
-        assert 0 <= x.min()
+        assert x.min() >= 0
         assert x.max() <= 255.001
 
 

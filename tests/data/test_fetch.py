@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from zoo.config.sources import File
-from zoo.data import fetch
+from zoo.config.sources import File, Folder
+from zoo.data import fetch, fetch_folder
 from zoo.errors import ZooError
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 ELSEWHERE = Path("no folder of a card")
+REAL = os.environ.get("ZOO_DATA_DIR")  # before a fixture takes it away
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -260,3 +265,191 @@ def test_all_that_cannot_be_had_is_told_at_once(server, cache):
     assert server.asked == ["/whole", "/missing"]  # after a failure nothing more is waited for
     assert [f"  {file.name} (sha256 {file.sha256})" for file in files] == list(caught.value.details[1:4])
     assert whole.name not in str(caught.value)
+
+
+FILES = {"cat/1.png": b"one", "cat/2.png": b"two", "dog/3.png": b"three"}
+
+
+def fill(folder: Path, files: dict[str, bytes] | None = None) -> Path:
+    for name, content in (files or FILES).items():
+        put(folder / name, content)
+    return folder
+
+
+def lines_sha256(files: dict[str, bytes]) -> str:
+    return hashlib.sha256("".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()).hexdigest()
+
+
+FOLDER_SHA256 = lines_sha256(FILES)
+
+
+def pets(**more) -> Folder:
+    return Folder(**{"name": "pets", "sha256": FOLDER_SHA256, **more})
+
+
+def located(folder: Folder) -> Path:
+    return fetch_folder.locate_folder(folder, ELSEWHERE, (".png",))
+
+
+def tar_of(files: dict[str, bytes], kind: str = "gz") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=f"w:{kind}") as tar:
+        for name, content in files.items():
+            one = tarfile.TarInfo(name)
+            one.size = len(content)
+            tar.addfile(one, io.BytesIO(content))
+    return out.getvalue()
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return out.getvalue()
+
+
+@pytest.fixture
+def archives():
+    """A server of archives: `serve(name, content)` gives the folder's url and hash."""
+    given: dict[str, bytes] = {}
+
+    class Gives(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(given[self.path])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gives)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def serve(name: str, content: bytes) -> dict[str, str]:
+        given[f"/{name}"] = content
+        return {"url": f"http://127.0.0.1:{server.server_port}/{name}", "url_sha256": hashlib.sha256(content).hexdigest()}
+
+    yield serve
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_fingerprint_is_of_the_files_that_are_read(tmp_path):
+    folder = fill(tmp_path / "pets", {**FILES, "README.md": b"x", ".hidden/4.png": b"x", "bird/5.png": b"x", "cat/old/6.png": b"x"})
+    files = fetch_folder.folder_files(folder, Folder(name="x", exclude=("bird", "cat/old/*")), (".png",))
+    assert files == sorted(FILES)
+    assert fetch_folder.fingerprint(folder, files) == FOLDER_SHA256
+    done = subprocess.run("sha256sum cat/1.png cat/2.png dog/3.png | sha256sum", shell=True, cwd=folder, capture_output=True, text=True)
+    assert done.stdout.split()[0] == FOLDER_SHA256
+    assert fetch_folder.folder_files(folder, Folder(name="x", files=("cat",))) == ["cat/1.png", "cat/2.png", "cat/old/6.png"]
+    assert fetch_folder.folder_files(folder, Folder(name="x", files=("*3.png", "*.md"))) == ["README.md", "dog/3.png"]
+
+
+def test_a_published_fingerprint_is_found():
+    """The hash of its MANIFEST.sha256, over every file but the manifest and its description."""
+    root = REAL
+    if not root:
+        pytest.skip("ZOO_DATA_DIR names no folder with real data")
+    path = Path(root) / "sign_digits"
+    files = fetch_folder.folder_files(path, Folder(name="sign_digits", exclude=("SOURCE.txt", "MANIFEST.sha256")))
+    assert fetch_folder.fingerprint(path, files) == hashlib.sha256((path / "MANIFEST.sha256").read_bytes()).hexdigest()
+
+
+def test_a_folder_of_ones_own_is_a_path(tmp_path):
+    fill(tmp_path / "pets")
+    assert fetch_folder.locate_folder(Folder(name="pets"), tmp_path, ()) == tmp_path / "pets"
+    with pytest.raises(ZooError, match="no data folder"):
+        fetch_folder.locate_folder(Folder(name="pest"), tmp_path, ())
+    with pytest.raises(ZooError, match="is a file, where a folder is expected"):
+        fetch_folder.locate_folder(Folder(name="pets/cat/1.png"), tmp_path, ())
+
+
+def test_below_the_data_folder_a_folder_is_found_by_its_fingerprint(data_dir):
+    fill(data_dir / "a/pets", {**FILES, "cat/2.png": b"another"})
+    fill(data_dir / "more", {"x.png": b"x"})
+    with pytest.raises(ZooError, match="no folder pets"):
+        located(pets())
+    renamed = fill(data_dir / "b/animals", {**FILES, "README.md": b"beside"})
+    assert located(pets()) == renamed
+    named = fill(data_dir / "c/pets")
+    assert located(pets()) == named
+
+
+@pytest.mark.parametrize("pack", [tar_of, zip_of])
+def test_an_archive_is_fetched_once_and_unpacked(archives, cache, pack):
+    served = archives("pets.archive", pack({f"pets-1.0/images/{name}": content for name, content in {**FILES, "LICENCE": b"x"}.items()}))
+    path = located(pets(**served))
+    assert path.is_relative_to(cache)
+    assert {one.relative_to(path).as_posix() for one in files_in(path)} == {*FILES, "LICENCE"}
+    assert files_in(cache) == files_in(path)  # the archive is not kept
+    assert located(pets(**served)) == path
+    put(path / "cat/1.png", b"spoilt, and longer")
+    assert located(pets(**served)).joinpath("cat/1.png").read_bytes() == b"one"
+
+
+def test_an_archive_below_the_data_folder_is_taken(archives, cache, data_dir):
+    content = tar_of(FILES, "xz")
+    kept = put(data_dir / "packed/pets.tar.xz", content)
+    served = archives("pets.tar.xz", b"") | {"url_sha256": hashlib.sha256(content).hexdigest()}
+    assert located(pets(**served)).is_relative_to(cache)
+    assert kept.is_file()
+
+
+@pytest.mark.parametrize("pack", [tar_of, zip_of])
+@pytest.mark.parametrize("name", ["../escaped.png", "/escaped.png", "a/../../escaped.png"])
+def test_an_archive_whose_paths_leave_it_writes_nothing_outside(archives, cache, pack, name):
+    with contextlib.suppress(ZooError):  # a leading slash is cut off by tar's filter
+        located(pets(**archives("evil", pack({**FILES, name: b"x"}))))
+    outside = [one for one in cache.parent.rglob("escaped.png") if not one.is_relative_to(cache)]
+    assert outside == []
+    assert not Path("/escaped.png").exists()
+    assert not list(cache.glob("escaped.png"))
+
+
+@pytest.mark.parametrize("content", [b"no archive", tar_of({"x.png": b"x"}), tar_of(FILES)[:-60]], ids=["none", "another", "cut"])
+def test_an_archive_that_is_none_or_another_leaves_nothing(archives, cache, content):
+    with pytest.raises(ZooError, match=r"(?s)cannot be unpacked|holds no folder of the fingerprint") as caught:
+        located(pets(**archives("pets.tar.gz", content)))
+    assert "ZOO_DATA_DIR" in str(caught.value)
+    assert [one for one in files_in(cache) if one.name != "pets.tar.gz"] == []
+
+
+def test_without_a_network_a_folder_is_asked_for(cache):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1/pets.zip"
+        started = time.monotonic()
+        with pytest.raises(ZooError, match=r"cannot fetch pets\.zip") as caught:
+            located(pets(url=url, url_sha256=SHA256))
+    assert time.monotonic() - started < 10
+    for words in ("put the folder pets, or the archive pets.zip", SHA256, FOLDER_SHA256, "ZOO_DATA_DIR"):
+        assert words in str(caught.value)
+    assert files_in(cache) == []
+
+
+def test_the_file_that_changed_is_named(tmp_path):
+    folder = fill(tmp_path / "pets")
+    before = fetch_folder.fingerprint(folder, sorted(FILES))
+    put(folder / "cat/2.png", b"two, changed")
+    after = fetch_folder.fingerprint(folder, sorted(FILES))
+    assert fetch_folder.changed(before, after) == "cat/2.png"
+    fewer = fetch_folder.fingerprint(folder, sorted(FILES)[:2])
+    assert fetch_folder.changed(after, fewer) == "dog/3.png"
+    assert fetch_folder.changed(before, before) is None
+    assert fetch_folder.changed("0" * 64, after) is None
+    assert fetch_folder.changed(None, after) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "../pets", "sha256": FOLDER_SHA256},
+        {"name": "..", "sha256": FOLDER_SHA256},
+        {"name": "pets", "sha256": FOLDER_SHA256, "url": "https://x.org/pets.zip"},
+        {"name": "pets", "url": "https://x.org/pets.zip", "url_sha256": SHA256},
+    ],
+)
+def test_a_folder_that_could_not_be_checked_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"pets|path"):
+        Folder(**wrong)

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from made import card_of
 from PIL import Image
 
-from zoo.config import load_card
+from zoo.config import load_card, load_experiment
 from zoo.config.sources import TfdsSource
 from zoo.data import images, prepare, tfds_builder
 from zoo.data.sources import read
@@ -157,6 +157,24 @@ def test_a_config_and_slices(by_name, folder):
     assert [(raw.given == part).sum() for part in ("train", "val", "test")] == [24, 6, 10]
 
 
+def test_a_run_is_called_after_it(by_name):
+    assert load_experiment({"dataset": "tfds:zoo_shapes/grey", "model": "mlp"}).name == "tfds_zoo_shapes_grey_mlp"
+    resolved = load_experiment("digits_cnn", ["dataset=tfds:zoo_shapes"])
+    assert (resolved.name, resolved.card.name) == ("digits_cnn", "tfds_zoo_shapes")
+
+
+def test_array_records_are_read_too(by_name, tmp_path, monkeypatch):
+    pytest.importorskip("array_record")
+    expected = read(by_name("zoo_shapes"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    ZooShapes(data_dir=tmp_path, file_format="array_record").download_and_prepare()
+    found = read(load_card("tfds:zoo_shapes"))
+    for raw in (expected, found):
+        assert [(raw.given == part).sum() for part in ("train", "test")] == [30, 10]
+    same = [np.sort(raw.features["image"].reshape(ROWS, -1).astype(int).sum(1) * 2 + raw.target) for raw in (expected, found)]
+    np.testing.assert_array_equal(*same)
+
+
 def test_read_twice_is_taken_once(by_name, monkeypatch):
     first = read(by_name("zoo_shapes"))
     monkeypatch.setattr("zoo.data.sources.tfds._write", lambda *_: pytest.fail("taken again"))
@@ -212,7 +230,7 @@ def test_a_table_by_name(by_name):
     }  # fmt: skip
     assert card.target.name == "kind"
     columns = {name: column for name, column in card.model_dump()["columns"].items() if name in ("age", "town", "member", "measures_1")}
-    source = {**card.source.model_dump(), "test": None}
+    source = {**card.source.model_dump(), "test": False}
     asked = card_of(source, columns={**columns, "kind": "category"}, target={"name": "price"}, task="regression", group="town")
     raw = read(asked)
     assert raw.given is None

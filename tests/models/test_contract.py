@@ -75,7 +75,9 @@ def test_it_gives_finite_float32_outputs(name, batch, model_of, inputs_of):
     entry = registry.entry(name)
     outputs = model_of(name)(inputs_of(entry.modality, batch, entry.example["input_shape"]), training=False)
     facts = entry.example
-    assert tuple(outputs.shape[1:]) == ((facts["horizon"], len(facts["target_channels"])) if "horizon" in facts else (facts["num_outputs"],))
+    assert tuple(outputs.shape[1:]) == (
+        (facts["horizon"], len(facts["target_channels"])) if "horizon" in facts else (facts["num_outputs"],)
+    )
     assert len(outputs) == batch
     assert outputs.dtype == "float32"
     assert np.isfinite(outputs).all()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.config import Card, Experiment
     from zoo.runs import Run
 
+PLURAL = {"number": "numbers", "category": "categories", "boolean": "booleans", "datetime": "dates", "text": "texts"}
 STATES = ("running", "interrupted", "diverged", "finished")
 HEADLINE = {"classification": "accuracy", "regression": "rmse", "forecasting": "mse"}
 
@@ -61,10 +62,11 @@ def models(
 def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: ModalityFilter = None, as_json: Json = False) -> int:
     """List datasets: what they hold, task, licence."""
     from zoo.config import load_card
+    from zoo.config.card import GIVES
 
     cards, broken = _readable("datasets", load_card, pattern)
     _check_filter("task", task, set(HEADLINE))
-    _check_filter("modality", modality, {"image", "vector"})
+    _check_filter("modality", modality, {one for gives in GIVES.values() for one in gives})
     found = {name: card for name, card in cards.items() if task in (None, card.task) and (modality is None or modality in card.gives)}
     if as_json:
         tables.document([{"name": name, "gives": card.gives, **card.model_dump(mode="json")} for name, card in found.items()])
@@ -73,7 +75,7 @@ def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: Modality
     if not found:
         return tables.nothing("datasets", {"pattern": pattern, "task": task, "modality": modality})
     rows = [(name, card.task, holds(card), origin(card), card.licence, card.title) for name, card in found.items()]
-    tables.show(("name", "task", "holds", "from", "licence", "title"), rows, drop=("licence", "from"))
+    tables.show(("name", "task", "holds", "from", "licence", "title"), rows, drop=("licence", "from", "task"))
     tables.hint(f"\n{tables.several(len(found), 'dataset')}      more: zoo show {next(iter(found))}")
     return Exit.DONE
 
@@ -166,19 +168,28 @@ def _check_filter(name: str, value: str | None, known: set[str]) -> None:
 
 
 def holds(card: Card) -> str:
+    """What its examples are, in a few words."""
     if card.image:
         return f"images {'x'.join(map(str, card.image.shape))}"
-    numbers = sum(column.type == "number" for column in (card.columns or {}).values())
-    categories = len(card.columns or {}) - numbers
-    return ", ".join(f"{size} {what}" for size, what in ((numbers, "numbers"), (categories, "categories")) if size)
+    if card.audio:
+        return f"sounds of {card.audio.seconds:g} s at {card.audio.sampling_rate:,} Hz"
+    if card.series:
+        return f"{'windows' if card.series.columns else 'series'} {'x'.join(map(str, card.series.shape))}"
+    if card.text:
+        return "one long text" if card.task == "language" else "texts"
+    types = [column.type for column in (card.columns or {}).values()]
+    return ", ".join(f"{types.count(kind)} {name}" for kind, name in PLURAL.items() if kind in types)
 
 
 def origin(card: Card) -> str:
     """Where the bytes come from, in a word."""
-    if card.source.kind == "sklearn":
-        return "scikit-learn"
-    files = [one for one in vars(card.source).values() if hasattr(one, "sha256")]
-    return "download" if any(one.url for one in files) else "your files"
+    libraries = {"sklearn": "scikit-learn", "tfds": "TensorFlow Datasets"}
+    if card.source.kind in libraries:
+        return libraries[card.source.kind]
+    files: list[Any] = [*card.source.files(), *card.source.folders()]
+    if any(one.url for one in files):
+        return "download"
+    return "ZOO_DATA_DIR" if any(one.sha256 for one in files) else "your files"
 
 
 def _epochs(experiment: Experiment) -> str:

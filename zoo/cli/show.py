@@ -14,6 +14,8 @@ from zoo.cli.options import Bundles, Runs
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from zoo.bundles import Bundle
     from zoo.config import Card, Experiment
     from zoo.registry import Entry
@@ -27,6 +29,9 @@ def show(
     html: Annotated[
         bool, typer.Option("--html", help="Write NAME.html: a model's layers, a dataset's samples and distributions (loads Keras).")
     ] = False,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Write NAME.augment.html: what augmentation makes of some training examples (loads Keras).")
+    ] = False,
     runs: Runs = None,
     bundles: Bundles = None,
 ) -> None:
@@ -34,11 +39,13 @@ def show(
     from zoo.runs import home
 
     found = _found(name, home("runs", runs), home("bundles", bundles))
-    if html:
-        from zoo.jobs.pages import write_page
+    if html or augment:
+        from zoo.jobs.pages import write_augmented, write_page
 
         quiet.tensorflow()
-        tables.facts([("wrote", str(write_page(name, [thing for _, thing in found])))])
+        for wanted, write in ((html, write_page), (augment, write_augmented)):
+            if wanted:
+                tables.facts([("wrote", str(write(name, [thing for _, thing in found])))])
         return
     for count, (tell, thing) in enumerate(found):
         if count:
@@ -54,6 +61,7 @@ def _found(name: str, runs: Path, bundles: Path) -> list[tuple[Callable[[Any], N
     from zoo import registry, shelf
     from zoo.bundles import versions
     from zoo.config import load_card, load_experiment
+    from zoo.config.load import TFDS
     from zoo.jobs.opening import load_bundle, load_run
     from zoo.runs import all_runs
 
@@ -62,7 +70,7 @@ def _found(name: str, runs: Path, bundles: Path) -> list[tuple[Callable[[Any], N
     found: list[tuple[Callable[[Any], None], Any]] = []
     if name in registry.entries():
         found.append((model, registry.entry(name)))
-    if name in shelf.names("datasets"):
+    if name in shelf.names("datasets") or name.startswith(TFDS):
         found.append((card, load_card(name)))
     if name in shelf.names("experiments"):
         found.append((experiment, load_experiment(name)))
@@ -125,6 +133,8 @@ def model(one: Entry) -> None:
 
 def card(one: Card) -> None:
     """A dataset, from its card."""
+    from zoo.config.sources import TfdsSource
+
     tables.say(f"{one.name}      dataset      {one.title}")
     split = ", ".join(f"{key} {_plain(value)}" for key, value in one.split.model_dump().items())
     target = f"{one.target.name}" + (f", {len(one.target.classes)} classes: {', '.join(one.target.classes)}" if one.target.classes else "")
@@ -144,26 +154,34 @@ def card(one: Card) -> None:
     if one.columns:
         print()
         tables.show(
-            ("column", "type", "missing"),
-            [(name, column.type, getattr(column, "fill", "-")) for name, column in one.columns.items()],
+            ("column", "type", "settings"),
+            [(name, column.type, _settings(column)) for name, column in one.columns.items()],
             indent=2,
         )
-    print(f'\n  zoo.load_dataset("{one.name}")')
+    source, called = one.source, one.name
+    if isinstance(source, TfdsSource) and called.startswith("tfds_"):
+        called = f"tfds:{source.name}" + (f"/{source.config}" if source.config else "")
+    print(f'\n  zoo.load_dataset("{called}")')
+
+
+def _settings(column: BaseModel) -> str:
+    """What a column says of itself beside its type."""
+    said = column.model_dump(exclude_none=True, exclude={"type"})
+    return ", ".join(f"{key} {_plain(value)}" for key, value in said.items()) or "-"
 
 
 def _source(one: Card) -> str:
     """The source's kind, and its files with hash and address."""
-    facts = one.source.model_dump(exclude_none=True)
-    files = [value for value in facts.values() if isinstance(value, dict)]
+    source = one.source
+    files: list[Any] = [*source.files(), *source.folders()]
     told = [
-        f"{file['name']}"
-        + (f"      sha256 {file['sha256'][:16]}…" if "sha256" in file else "")
-        + (f"      {file['url']}" if "url" in file else "")
+        file.name + (f"      sha256 {file.sha256[:16]}…" if file.sha256 else "") + (f"      {file.url}" if file.url else "")
         for file in files
     ]
-    if not files:
-        return f"{lists.origin(one)}'s {facts['name']}, which ships inside it"
-    return ("\n" + " " * 14).join([facts["kind"], *told])
+    if not told:
+        inside = ", which ships inside it" if source.kind == "sklearn" else ""
+        return f"{lists.origin(one)}'s {getattr(source, 'name', source.kind)}{inside}"
+    return ("\n" + " " * 14).join([source.kind, *told])
 
 
 def experiment(one: Experiment) -> None:

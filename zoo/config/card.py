@@ -28,11 +28,13 @@ GIVES = {  # the modalities that examples of a kind can become, their own first
 class Target(Part):
     """What is learned. `classes` names the labels: label 0 is the first; without it they are the sorted values.
 
+    `aliases` are what the data says for them, as `{"1": gun, "<=50K.": "<=50K"}`: a word may mean another's class.
     `columns` are those that are forecast, where they are several or not named as the target is.
     """
 
     name: Annotated[str, Field(min_length=1)]
     classes: tuple[str, ...] | None = None
+    aliases: dict[str, str] | None = None
     unit: str | None = None
     columns: tuple[str, ...] | None = None
 
@@ -181,6 +183,15 @@ class Card(Part):
     def missing(self) -> tuple[str, ...]:
         """The words of a table that say that a value is missing: the source's own, else the usual ones."""
         return self.source.missing if isinstance(self.source, TABLES) else USUAL_MISSING
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """How its tables are read, as plain data: tables that are to be answered are read alike."""
+        own = {"separator", "header", "quoted", "decimal", "encoding", "features"}
+        said = self.source.model_dump(mode="json", include=own, exclude_defaults=True) if isinstance(self.source, TABLES) else {}
+        columns = {name: one for name, one in (self.columns or {}).items() if one.type in ("boolean", "datetime")}
+        typed = {name: {"type": one.type, "format": getattr(one, "format", None)} for name, one in columns.items()}
+        return {**said, "typed": typed} if typed else said
 
     @property
     def gives(self) -> tuple[str, ...]:

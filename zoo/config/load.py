@@ -72,7 +72,8 @@ def _opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Do
 def _name_of(what: Mapping[str, Any]) -> str:
     """CARD_MODEL, as our own files are named; `what` is plain but for its card."""
     card, model = what.get("dataset"), what.get("model")
-    card = card.name if isinstance(card, Card) else card.replace(":", "_").replace("/", "_") if str(card).startswith(TFDS) else card
+    if isinstance(card, Card) or str(card).startswith(TFDS):
+        card = card.name if isinstance(card, Card) else str(card).replace(":", "_").replace("/", "_")
     model = model.get("name") if isinstance(model, Mapping) else model
     return f"{Path(card).stem}_{Path(str(model)).stem}" if isinstance(card, str) and card != "inline" else "inline"
 

@@ -90,7 +90,7 @@ class Files(Part):
     @property
     def has_test(self) -> bool:
         """Whether it names a test part of its own."""
-        return any(getattr(self, key, None) is not None for key in TEST_PART)
+        return any(getattr(self, key, None) for key in TEST_PART)
 
 
 class SklearnSource(Files):
@@ -240,7 +240,7 @@ class TsSource(Files):
 
 
 class TfdsSource(Files):
-    """A dataset of TensorFlow Datasets. `train` and `test` are its splits, slices too (`train[:80%]`); `test: null` is none.
+    """A dataset of TensorFlow Datasets. `train` and `test` are its splits, slices too (`train[:80%]`); `test: false` is none.
 
     `features` names the feature that is taken where the builder names no supervised keys. `data_dir` is its own folder.
     """
@@ -252,7 +252,7 @@ class TfdsSource(Files):
     manual_dir: str | None = None
     train: str = "train"
     val: str | None = None
-    test: str | None = "test"
+    test: str | Literal[False] = "test"
     feature: str | None = None
 
     def absolute(self, folder: Path) -> Self:
@@ -286,5 +286,5 @@ def names_test(source: Any) -> bool:
     """Whether what is to become a source, plain or made, names a test part."""
     named = source if isinstance(source, dict) else getattr(source, "__dict__", {})
     if named.get("kind") == "tfds":
-        return named.get("test", "test") is not None
+        return bool(named.get("test", "test"))
     return any(named.get(key) for key in TEST_PART)

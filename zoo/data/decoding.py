@@ -24,7 +24,7 @@ log = logging.getLogger("zoo")
 
 VERSION = 1  # of what the decoders make of a file: count it up, and stored arrays are made anew
 BATCH = 64
-ASSERTED = re.compile(r"assertion failed: \[(.*?)\]")
+ASSERTED = re.compile(r"assertion failed:(( \[[^][]*\])+)")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ def decoded(
 
 def _refuse(root: Path, rejected: list[str]) -> None:
     more = [f"and {len(rejected) - 3:,} more files"] if len(rejected) > 3 else []
-    raise ZooError(rejected[0], *rejected[1:3], *more, f"the folder is {root}", "mend or remove what is bad, or leave it out: source: {on_error: skip}")
+    raise ZooError(
+        rejected[0], *rejected[1:3], *more, f"the folder is {root}", "mend or remove what is bad, or leave it out: source: {on_error: skip}"
+    )
 
 
 def _decode_into(target: Path, decoder: Decoder, paths: list[Path]) -> dict[int, str]:
@@ -162,5 +164,9 @@ def _why_not(decoder: Decoder, path: Path) -> str:
         tf.function(decoder.decode, autograph=False)(tf.constant(content))
     except tf.errors.OpError as error:
         said = ASSERTED.search(str(error))
-        return said[1] if said else f"cannot be decoded: it is truncated, damaged, or no {decoder.kinds} file"
+        return (
+            re.sub(r"\]? \[|\]", " ", said[1]).strip()
+            if said
+            else f"cannot be decoded: it is truncated, damaged, or no {decoder.kinds} file"
+        )
     return "could not be read"

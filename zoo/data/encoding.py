@@ -49,7 +49,7 @@ class Encoder:
         if any(isinstance(values, Windows) for values in self.raw.features.values()):
             features, served = self.raw.take(rows), preprocess.served_names(self.spec)
             return Encoded({served[name]: features[name] for name in served}, y, finish=self.graph)
-        if store.fits(self._size(len(rows))):
+        if store.fits(self._size(len(self.raw))):  # all splits alike
             return Encoded(preprocess.encode(self.graph, self.raw.take(rows), preprocess.served_names(self.spec)), y)
         return Encoded(self._stored(rows), y)
 
@@ -84,12 +84,12 @@ class Encoder:
 
     def _stored(self, rows: np.ndarray) -> Any:
         """Encoded a block at a time into the store: an array, or a dict of such by name."""
-        digest = hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
         folder = store.made(store.key_of([self.raw.fingerprint, self.spec, digest]), lambda into: self._write(rows, into))
         outputs = self.graph.output
         if isinstance(outputs, dict):
-            return {name: store.opened(folder / f"{name}.npy") for name in outputs}
-        return store.opened(folder / "x.npy")
+            return {name: store.mapped(folder / f"{name}.npy") for name in outputs}
+        return store.mapped(folder / "x.npy")
 
     def _write(self, rows: np.ndarray, folder: Path) -> None:
         served, files = preprocess.served_names(self.spec), dict[str, np.memmap]()
@@ -101,4 +101,9 @@ class Encoder:
                     files[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", values.dtype, (len(rows), *values.shape[1:]))
                 files[name][start : start + len(block)] = values
             for held in (*files.values(), *self.raw.features.values()):
-                release(held)
+                release(getattr(held, "codes", held))
+
+
+def on_disk(values: Any) -> bool:
+    """Whether a column was too large for memory where it was read: what is made of it is no smaller."""
+    return isinstance(getattr(values, "codes", values), np.memmap)

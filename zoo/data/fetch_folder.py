@@ -19,6 +19,7 @@ from zoo.data.fetch import Unfetched, at_hand, cache_folder, data_dir, fetched, 
 from zoo.errors import ZooError
 from zoo.runs import make_folder, sweep, write_atomically
 
+TOGETHER = 256  # files that a thread hashes at once
 GUESSED = 1 << 30  # bytes of folders of another name that are hashed in search of one
 
 
@@ -62,15 +63,20 @@ def folder_files(path: Path, folder: Folder, suffixes: tuple[str, ...] = ()) -> 
         folder: whose `files` and `exclude` are patterns (`*` stands for `/` too) of such paths, or folders inside it.
         suffixes: of the files, in lower case; none: all.
     """
+    return [name for name, is_file in entries(path, folder).items() if is_file and (not suffixes or name.lower().endswith(suffixes))]
+
+
+def entries(path: Path, folder: Folder) -> dict[str, bool]:
+    """Everything in a folder that its patterns leave, sorted, and whether it is a file: a link that leads nowhere is none."""
 
     def fits(name: str, patterns: Sequence[str]) -> bool:
         return any(fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern.rstrip('/')}/*") for pattern in patterns)
 
-    found = (name for name in _walk(path, "", ()) if not suffixes or name.lower().endswith(suffixes))
-    return sorted(name for name in found if (folder.files is None or fits(name, folder.files)) and not fits(name, folder.exclude))
+    found = sorted(_walk(path, "", ()))
+    return {name: it for name, it in found if (folder.files is None or fits(name, folder.files)) and not fits(name, folder.exclude)}
 
 
-def _walk(path: Path, inside: str, above: tuple[str, ...]) -> Iterator[str]:
+def _walk(path: Path, inside: str, above: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
     """Every file below; a link that leads back to a folder above is not followed."""
     real = os.path.realpath(path)
     if real in above:
@@ -85,7 +91,7 @@ def _walk(path: Path, inside: str, above: tuple[str, ...]) -> Iterator[str]:
         if entry.is_dir():
             yield from _walk(path / entry.name, f"{inside}{entry.name}/", (*above, real))
         else:
-            yield inside + entry.name
+            yield inside + entry.name, entry.is_file()
 
 
 def fingerprint(path: Path, files: Sequence[str]) -> str:
@@ -95,10 +101,14 @@ def fingerprint(path: Path, files: Sequence[str]) -> str:
     """
     lines = _lines(path, files)
     digest = hashlib.sha256(lines).hexdigest()
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(lines)
+
     with contextlib.suppress(ZooError):  # a cache that cannot be written costs the name of a changed file, no more
         make_folder(_manifest(digest).parent)
         if not _manifest(digest).is_file():
-            write_atomically(_manifest(digest), lambda temporary: temporary.write_bytes(lines))
+            write_atomically(_manifest(digest), write)
     return digest
 
 
@@ -116,12 +126,13 @@ def _manifest(digest: str) -> Path:
 
 
 def _lines(path: Path, files: Sequence[str]) -> bytes:
-    def line(name: str) -> bytes:
-        return f"{sha256_of(path / name)}  ".encode() + os.fsencode(name) + b"\n"
+    def lines(names: Sequence[str]) -> bytes:
+        return b"".join(f"{sha256_of(path / name)}  ".encode() + os.fsencode(name) + b"\n" for name in names)
 
+    ordered = sorted(files)
     try:
         with ThreadPoolExecutor() as pool:
-            return b"".join(pool.map(line, sorted(files), chunksize=64))
+            return b"".join(pool.map(lines, (ordered[start : start + TOGETHER] for start in range(0, len(ordered), TOGETHER))))
     except OSError as error:
         raise ZooError(f"{error.filename or path} cannot be read: {error.strerror or error}") from None
 

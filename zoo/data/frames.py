@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zoo.data.guess import Guess, guess
+from zoo.data.guess import Guess, guess, learns
+from zoo.data.guess.columns import MARKERS
 from zoo.errors import ZooError, did_you_mean
 
 log = logging.getLogger("zoo")
@@ -39,6 +40,12 @@ def guess_of(values: pd.Series) -> Guess:
     if pd.api.types.is_timedelta64_dtype(values.dtype):
         return guess(values.dt.total_seconds(), str(values.name))
     return guess(_dates_as_text(values), str(values.name))
+
+
+def task_of(values: pd.Series, guessed: Guess) -> str:
+    """What a target asks for: words are classes, be it one alone."""
+    words = not pd.api.types.is_numeric_dtype(values.dtype) and guessed.type == "constant"
+    return "classification" if words else learns(guessed, len(values))[0]
 
 
 def _refuse_objects(values: pd.Series) -> None:
@@ -90,8 +97,7 @@ def cells(values: pd.Series, kind: str) -> pd.Series:
     if kind in ("number", "boolean") and pd.api.types.is_timedelta64_dtype(values.dtype):
         return values.dt.total_seconds()
     if kind == "number":
-        plain = values.astype(object).where(values.notna(), None)
-        return pd.to_numeric(plain, errors="coerce").astype(np.float64)
+        return _numbers(values)
     if kind == "boolean" and pd.api.types.is_bool_dtype(values.dtype):
         return values.astype("boolean")
     text = _dates_as_text(values)
@@ -100,6 +106,19 @@ def cells(values: pd.Series, kind: str) -> pd.Series:
         text = text.astype("Int64")
     words = text.astype(object).map(lambda one: one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one), na_action="ignore")
     return words.where(text.notna(), None).astype("string")
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """float64 with NaN. Raises ZooError for a word that is neither a number nor a usual mark of a missing value."""
+    plain = values.astype(object).where(values.notna(), None)
+    numbers = pd.to_numeric(plain, errors="coerce").astype(np.float64)
+    wrong = np.flatnonzero((numbers.isna() & values.notna()).to_numpy(bool) & ~plain.astype(str).str.strip().isin(MARKERS).to_numpy(bool))
+    if len(wrong):
+        raise ZooError(
+            f"column '{values.name}' holds '{plain.iloc[wrong[0]]!s:.40}' in row {wrong[0]}, where a number is expected",
+            f"{len(wrong)} cells of {len(values)} are none; put NaN there, or columns={{'{values.name}': 'category'}}",
+        )
+    return numbers
 
 
 def target_of(name: str, task: str, values: pd.Series) -> dict[str, Any]:

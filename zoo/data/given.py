@@ -14,7 +14,7 @@ from zoo import shelf
 from zoo.bundles import file_sha256
 from zoo.config.card import Card
 from zoo.data.fetch import cache_folder
-from zoo.data.frames import cells, columns_of, guess_of, in_order, table, target_of
+from zoo.data.frames import cells, columns_of, guess_of, in_order, table, target_of, task_of
 from zoo.data.guess import guess, learns
 from zoo.errors import ZooError, did_you_mean
 from zoo.runs import make_folder, sweep
@@ -61,7 +61,7 @@ def from_dataframe(
     frame = table(frame, target, "the table")
     rest = table(test, target, "test") if isinstance(test, pd.DataFrame) else None
     found = {one: guess_of(frame[one]) for one in frame.columns}
-    task = task or ("classification" if isinstance(frame[target].dtype, pd.CategoricalDtype) else learns(found[target], len(frame))[0])
+    task = task or task_of(frame[target], found[target])
     wanted = {text: "text"} if text else columns_of(frame, found, target, dict(columns or {}))
     if text and text not in frame.columns:
         raise ZooError(f"the table has no column '{text}'", did_you_mean(text, frame.columns))

@@ -37,31 +37,49 @@ def pixels(file: Any, shape: list[int], fit: str = "stretch") -> Any:
     cannot be decoded is an InvalidArgument. Alpha is dropped.
     """
     with tf.device("CPU:0"):  # another kernel would round otherwise
-        count = tf.reduce_prod(tf.cast(_size(file), tf.int64))
-        too_large = tf.strings.join(["holds ", tf.strings.as_string(count), f" pixels, more than the {MOST:,} that are decoded"])
-        with tf.control_dependencies([tf.debugging.Assert(count <= MOST, [too_large])]):
-            image = _decode(tf.identity(file), shape[2])
-        turn = tf.cond(tf.io.is_jpeg(file), lambda: _orientation(file), lambda: 1)
-        image = tf.cond(turn > 1, lambda: _turned(image, turn), lambda: image)
+        image = _decoded(file, shape[2])
         fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2]))
         image = tf.cond(fits, lambda: tf.cast(image, tf.float32), lambda: _resized(image, shape[0], shape[1], fit))
         return tf.ensure_shape(tf.clip_by_value(tf.round(image), 0, 255), shape)
 
 
-def _decode(file: Any, channels: int) -> Any:
+def _decoded(file: Any, channels: int) -> Any:
     """uint8 (height, width, channels). TensorFlow turns only PNG and JPEG to grey itself, but no JPEG of four inks."""
 
-    def decode(wanted: int) -> Any:
-        image = tf.io.decode_image(file, channels=wanted, expand_animations=False)
+    def decode(wanted: int, size: Any) -> Any:
+        image = tf.io.decode_image(_small(file, size), channels=wanted, expand_animations=False)
         image.set_shape((None, None, wanted))
         return image
 
-    indexed = _begins(file, b"BM") & tf.equal(_raw(file, 28, 1, tf.uint16)[0], 8)
-    coloured = lambda: tf.cond(indexed, lambda: _from_palette(file, decode(3)), lambda: decode(3))  # noqa: E731
-    if channels != 1:
-        return coloured()
-    jpeg = tf.cond(tf.io.is_jpeg(file), lambda: tf.image.extract_jpeg_shape(file)[2] < 4, lambda: False)
-    return tf.cond(_begins(file, PNG) | jpeg, lambda: decode(1), lambda: tf.image.rgb_to_grayscale(coloured()))
+    def grey(image: Any) -> Any:
+        return tf.image.rgb_to_grayscale(image) if channels == 1 else image
+
+    def jpeg() -> Any:
+        size = tf.image.extract_jpeg_shape(file)
+        inks = tf.cond(size[2] < 4, lambda: decode(1, size[:2]), lambda: grey(decode(3, size[:2]))) if channels == 1 else None
+        return _turned(decode(3, size[:2]) if inks is None else inks, _orientation(file))
+
+    def bmp() -> Any:
+        image, indexed = decode(3, _raw(file, 18, 2, tf.int32)), tf.equal(_raw(file, 28, 1, tf.uint16)[0], 8)
+        return grey(tf.cond(indexed, lambda: _from_palette(file, image), lambda: image))
+
+    kinds = [  # by their first two bytes
+        (b"\xff\xd8", jpeg),
+        (PNG[:2], lambda: decode(channels, _raw(file, 16, 2, tf.int32, little=False))),
+        (b"GI", lambda: grey(decode(3, _raw(file, 6, 2, tf.uint16)))),
+        (b"BM", bmp),
+        (b"RI", lambda: grey(decode(3, _webp_size(file)))),
+    ]
+    known = tf.equal(tf.strings.substr(file, 0, 2), [first for first, _ in kinds])
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(known), [f"is no {KINDS} file"])]):
+        return tf.switch_case(tf.argmax(known, output_type=tf.int32), [branch for _, branch in kinds])
+
+
+def _small(file: Any, size: Any) -> Any:
+    """The file, if its header, whose two sizes these are, asks for no more pixels than are decoded."""
+    count = tf.reduce_prod(tf.abs(tf.cast(size, tf.int64)))
+    with tf.control_dependencies([tf.debugging.Assert(count <= MOST, ["holds", count, f"pixels, more than {MOST:,}"])]):
+        return tf.identity(file)
 
 
 def _from_palette(file: Any, indices: Any) -> Any:
@@ -72,29 +90,12 @@ def _from_palette(file: Any, indices: Any) -> Any:
     return tf.gather(tf.cast(colours, tf.uint8), tf.cast(indices[..., 0], tf.int32))
 
 
-def _begins(file: Any, head: bytes, at: int = 0) -> Any:
-    return tf.equal(tf.strings.substr(file, at, len(head)), head)
-
-
 def _raw(file: Any, at: Any, count: int, dtype: Any = tf.uint8, little: bool = True) -> Any:
     """Numbers from the place `at` on: int64 (count,); what lies behind the file's end is 0."""
     length = count * dtype.size
+    at = tf.minimum(tf.cast(at, tf.int32), tf.strings.length(file))  # an error would quote the bytes, which are no text
     part = tf.strings.substr(file, at, length)
     return tf.cast(tf.io.decode_raw(part, dtype, little_endian=little, fixed_length=length), tf.int64)
-
-
-def _size(file: Any) -> Any:
-    """Height and width, in some order, as the file's header says them; zeros where it is of no known kind. int64 (2,)."""
-    kinds = [tf.io.is_jpeg(file), _begins(file, PNG), _begins(file, b"GIF8"), _begins(file, b"BM"), _begins(file, b"RIFF"), True]
-    sizes = [
-        lambda: tf.image.extract_jpeg_shape(file, tf.int64)[:2],
-        lambda: _raw(file, 16, 2, tf.int32, little=False),
-        lambda: _raw(file, 6, 2, tf.uint16),
-        lambda: tf.abs(_raw(file, 18, 2, tf.int32)),
-        lambda: _webp_size(file),
-        lambda: tf.zeros(2, tf.int64),
-    ]
-    return tf.switch_case(tf.argmax(tf.stack(kinds), output_type=tf.int32), sizes)
 
 
 def _webp_size(file: Any) -> Any:
@@ -110,7 +111,8 @@ def _webp_size(file: Any) -> Any:
         return tf.reduce_sum(cells * tf.constant([1, 1 << 8, 1 << 16], tf.int64), 1) + 1
 
     plain = lambda: _raw(file, 26, 2, tf.uint16) & wide  # noqa: E731
-    return tf.cond(_begins(file, b"VP8L", 12), packed, lambda: tf.cond(_begins(file, b"VP8X", 12), extended, plain))
+    kind = _raw(file, 15, 1)[0]
+    return tf.cond(tf.equal(kind, ord("L")), packed, lambda: tf.cond(tf.equal(kind, ord("X")), extended, plain))
 
 
 def _resized(image: Any, height: int, width: int, fit: str) -> Any:
@@ -135,10 +137,14 @@ def _rounded(size: Any) -> Any:
 
 def _turned(image: Any, orientation: Any) -> Any:
     """The image as it was seen: EXIF's orientations 2 to 8 mirror, turn, or both."""
-    image = tf.cond(orientation > 4, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
-    upside_down = tf.reduce_any(tf.equal(orientation, [3, 4, 7, 8]))
-    mirrored = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
-    return tf.reverse(image, tf.boolean_mask([0, 1], tf.stack([upside_down, mirrored])))
+
+    def turned() -> Any:
+        seen = tf.cond(orientation > 4, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        upside_down = tf.reduce_any(tf.equal(orientation, [3, 4, 7, 8]))
+        mirrored = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
+        return tf.reverse(seen, tf.boolean_mask([0, 1], tf.stack([upside_down, mirrored])))
+
+    return tf.cond(orientation > 1, turned, lambda: image)
 
 
 def _orientation(file: Any) -> Any:
@@ -149,9 +155,8 @@ def _orientation(file: Any) -> Any:
     def step(at: Any, found: Any) -> tuple[Any, Any]:
         head = tf.cast(_raw(file, at, 4), tf.int32)
         is_exif = tf.logical_and(tf.equal(head[1], 0xE1), tf.equal(tf.strings.substr(file, at + 4, 6), b"Exif\0\0"))
-        over = tf.reduce_any(tf.stack([is_exif, head[0] != 0xFF, tf.equal(head[1], 0xDA), tf.equal(head[1], 0xD9)]))
+        over = is_exif | (head[0] != 0xFF) | (head[1] < 0xE0) | (head[1] == 0xFF)  # EXIF stands before the tables
         after = at + 2 + tf.maximum(head[2] * 256 + head[3], 2)
-        after = tf.where(tf.equal(head[1], 0xFF), at + 1, after)  # a byte of filling
         return tf.where(over, end, after), tf.where(is_exif, at + 10, found)
 
     loop = tf.while_loop(lambda at, _: at + 10 <= length, step, (tf.constant(2), tf.constant(0)), maximum_iterations=SEGMENTS)

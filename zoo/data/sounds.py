@@ -49,6 +49,7 @@ def _checked(value: Any, holds: Any, otherwise: str) -> Any:
 
 def _little(file: Any, at: Any, dtype: Any) -> Any:
     """A number without a sign at a place, int64 (); 0 behind the end."""
+    at = tf.minimum(tf.cast(at, tf.int64), tf.cast(tf.strings.length(file), tf.int64))
     part = tf.io.decode_raw(tf.strings.substr(file, at, dtype.size), dtype, fixed_length=dtype.size)
     return tf.cast(part[0], tf.int64) & ((1 << 8 * dtype.size) - 1)
 

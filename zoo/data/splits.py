@@ -167,7 +167,13 @@ def _folded(card: Card, raw: Raw, plan: FoldSplit) -> Rows:
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
     by = {"stratified": StratifiedKFold, "random": KFold, "group": GroupKFold}[plan.by]
-    kinds = groups_of(card, raw, plan.column) if plan.by == "group" else np.asarray(raw.target) if plan.by == "stratified" else np.arange(len(raw))
+    kinds = (
+        groups_of(card, raw, plan.column)
+        if plan.by == "group"
+        else np.asarray(raw.target)
+        if plan.by == "stratified"
+        else np.arange(len(raw))
+    )
     fewest = np.unique(kinds, return_counts=True)[1].min() if plan.by == "stratified" else len(np.unique(kinds))
     if fewest < plan.folds:
         what = {"stratified": "rows in its rarest class", "random": "rows", "group": "groups"}[plan.by]

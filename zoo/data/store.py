@@ -17,7 +17,8 @@ from zoo.data.fetch import cache_folder
 from zoo.errors import ZooError
 from zoo.runs import make_folder, reason, sweep
 
-SHARE = 0.25  # of the machine's memory that one array may take
+SHARE = 0.25  # of the machine's memory that one array may take,
+LIMIT = 1 << 30  # and bytes: of more nothing is gained, the system's cache holds what is read
 
 
 def key_of(facts: Any) -> str:
@@ -49,7 +50,7 @@ def made(key: str, build: Callable[[Path], None]) -> Path:
 def fits(size: int) -> bool:
     """Whether an array of so many bytes is kept in memory; `ZOO_MEMORY` (bytes) sets the limit."""
     limit = os.environ.get("ZOO_MEMORY")
-    return size <= (int(limit) if limit else SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return size <= (int(limit) if limit else min(LIMIT, SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
 
 
 def mapped(path: Path) -> np.ndarray:

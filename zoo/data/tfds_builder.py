@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zoo.config.sources import TfdsSource
-from zoo.data.fetch import cache_folder
+from zoo.data.fetch import Unfetched, cache_folder
 from zoo.errors import ZooError, did_you_mean
 
 log = logging.getLogger("zoo")
@@ -185,7 +185,7 @@ def _refuse_what_must_be_fetched_by_hand(builder: Any, manual: Path | None) -> N
     wanted = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if wanted and (manual is None or not manual.is_dir()):
         how = [line.strip() for line in wanted.strip().splitlines() if line.strip()][:4]
-        raise ZooError(
+        raise Unfetched(
             f"tfds: {builder.info.full_name} is fetched by hand" + (f", and {manual} is no folder" if manual else ""),
             *how,
             "then name that folder: source: {manual_dir: …}",
@@ -193,7 +193,7 @@ def _refuse_what_must_be_fetched_by_hand(builder: Any, manual: Path | None) -> N
 
 
 def _refuse_without_network(builder: Any, manual: Path | None) -> None:
-    """Raises ZooError where files are to be fetched and none of their hosts answers."""
+    """Raises Unfetched where files are to be fetched and none of their hosts answers."""
     urls = builder.url_infos or {}
     at_hand = set(os.listdir(manual)) if manual and manual.is_dir() else set()
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS or (urls and at_hand & _file_names(builder)):
@@ -202,7 +202,7 @@ def _refuse_without_network(builder: Any, manual: Path | None) -> None:
     hosts = {urlsplit(url)[1].rpartition("@")[2] for url in urls} or ({OWN_HOST} if theirs else set())
     proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
     if hosts and not reachable({urlsplit(proxy)[1].rpartition("@")[2]} if proxy else hosts):
-        raise ZooError(
+        raise Unfetched(
             f"tfds: {builder.info.full_name} is not prepared, and cannot be fetched: no answer from {', '.join(sorted(hosts)[:3])}",
             *_where_to_put(builder),
         )

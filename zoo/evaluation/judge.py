@@ -66,7 +66,7 @@ def _target(task: Task, data: Dataset, name: str) -> Any:
     target = pick(data.raw.target, data.rows[name])
     if isinstance(task, Forecasting):
         return forecast.encode(data.spec["target"], target, np.float64)
-    return (target - task.mean) / task.std if isinstance(task, Regression) else preprocess.encode_target(data.spec, target)
+    return task.scaled(target) if isinstance(task, Regression) else preprocess.encode_target(data.spec, target)
 
 
 def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray) -> Part:

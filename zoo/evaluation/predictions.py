@@ -67,7 +67,12 @@ def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
         parts: in the order of the file.
     """
     if isinstance(task, Forecasting):
-        return _write_forecasts(path, task, ids, parts)
+        _write_forecasts(path, task, ids, parts)
+    else:
+        _write_answers(path, task, ids, parts)
+
+
+def _write_answers(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
     numbers, text = pa.float32(), pa.string()
     scores = score_columns(getattr(task, "classes", ()))
     fields = [("split", text), ("id", pa.int64()), ("target", text if parts[0].target.dtype == object else pa.float64())]
@@ -88,7 +93,8 @@ def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
 
 def _write_forecasts(path: Path, task: Forecasting, ids: np.ndarray, parts: list[Part]) -> None:
     names = identifiers(task.columns).values()
-    lists = [pa.field(f"{what}_{name}", pa.list_(kind)) for what, kind in (("target", pa.float64()), ("forecast", pa.float32())) for name in names]
+    kinds = {"target": pa.list_(pa.float64()), "forecast": pa.list_(pa.float32())}
+    lists = [pa.field(f"{what}_{name}", kind) for what, kind in kinds.items() for name in names]
     schema = pa.schema([("split", pa.string()), ("id", pa.int64()), *lists])
     with pq.ParquetWriter(path, schema) as file:
         for part in parts:

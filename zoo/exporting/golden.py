@@ -18,11 +18,15 @@ class Golden:
     answers: dict[str, Arrays]
 
     def save(self, path: Path) -> None:
-        """One `.npz` of `SIGNATURE/inputs/NAME` and `SIGNATURE/answers/NAME`, free of pickles."""
+        """One `.npz` of `SIGNATURE/inputs/NAME` and `SIGNATURE/answers/NAME`, free of pickles.
+
+        Encoded files are their bytes one after the other, with `…/NAME/ends` beside: NumPy drops zeros at the end of bytes.
+        """
         arrays = {}
         for kind, signatures in (("inputs", self.inputs), ("answers", self.answers)):
             for signature, named in signatures.items():
-                arrays.update({f"{signature}/{kind}/{name}": _fixed(values) for name, values in named.items()})
+                for name, values in named.items():
+                    arrays.update({f"{signature}/{kind}/{name}{end}": one for end, one in _plain(values).items()})
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
     @classmethod
@@ -30,9 +34,11 @@ class Golden:
         golden = cls({}, {})
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
-                signature, kind, name = key.split("/")
+                signature, kind, name, *end = key.split("/")
                 part = golden.inputs if kind == "inputs" else golden.answers
-                part.setdefault(signature, {})[name] = arrays[key]
+                if not end:
+                    ends = arrays.get(f"{key}/ends")
+                    part.setdefault(signature, {})[name] = arrays[key] if ends is None else _files(arrays[key], ends)
         return golden
 
     @property
@@ -40,6 +46,15 @@ class Golden:
         return len(next(iter(self.inputs["serving_default"].values())))
 
 
-def _fixed(values: np.ndarray) -> np.ndarray:
-    """Objects as text or bytes of a fixed width, which needs no pickle."""
-    return np.array(values.tolist()) if values.dtype.kind == "O" else values
+def _plain(values: np.ndarray) -> Arrays:
+    """Objects as arrays that need no pickle: text of a fixed width, or bytes and where each file ends."""
+    if values.dtype.kind != "O":
+        return {"": values}
+    if not all(isinstance(one, bytes) for one in values):
+        return {"": np.array(values.tolist())}
+    return {"": np.frombuffer(b"".join(values), np.uint8), "/ends": np.cumsum([len(one) for one in values])}
+
+
+def _files(content: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    pieces = np.split(content, ends[:-1])
+    return np.array([piece.tobytes() for piece in pieces], object)

@@ -84,7 +84,12 @@ def saved_model(folder: Path) -> dict[str, Answerer]:
 def onnx(formats: Path) -> Answerer:
     """`model.onnx` by onnxruntime, between the NumPy twin's two halves."""
     spec, run = read_json(formats / "preprocess.json"), onnx_session(formats / "model.onnx")
-    return lambda columns: twin.decode(spec, run({"features": twin.encode(spec, columns)}))
+
+    def answer(columns: Arrays) -> dict[str, Any]:
+        features = twin.encode(spec, columns)
+        return twin.decode(spec, run(features if isinstance(features, dict) else {"features": features}))
+
+    return answer
 
 
 def onnx_session(path: Path) -> Answerer:
@@ -101,7 +106,7 @@ def onnx_session(path: Path) -> Answerer:
     return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def _replay(kind: str, runtimes: dict[str, Answerer], golden: Golden, unit: float) -> dict[str, Any]:
+def _replay(kind: str, runtimes: dict[str, Answerer], golden: Golden, unit: Any) -> dict[str, Any]:
     sizes = sorted({1, golden.size})
     worst = 0.0
     for signature, answer in runtimes.items():
@@ -115,7 +120,7 @@ def _replay(kind: str, runtimes: dict[str, Answerer], golden: Golden, unit: floa
     return {"max_difference": worst, "examples": golden.size, "batch_sizes": sizes, "tolerance": TOLERANCE[kind]}
 
 
-def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit: float) -> float:
+def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit: Any) -> float:
     """The largest difference between answers.
 
     Raises:
@@ -133,7 +138,8 @@ def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit:
             wrong, difference = said != right, 0.0
         else:
             apart = np.abs(said.astype(np.float64) - right)
-            wrong = ~(apart <= tolerance * (unit if name in ("value", "forecast") else 1.0) + tolerance * np.abs(right))  # so written, NaN is wrong
+            size = unit if name in ("value", "forecast") else 1.0
+            wrong = ~(apart <= tolerance * size + tolerance * np.abs(right))  # so written, NaN is wrong
             difference = float(apart.max())
         if wrong.any():
             place = tuple(int(index) for index in np.argwhere(wrong)[0])

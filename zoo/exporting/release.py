@@ -115,6 +115,7 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
         "signatures": {name: {"inputs": taken, "answers": list(served)} for name, taken in signatures.items()},
         "classes": reading.get("classes"),
         "missing": list(run.card.missing),
+        "table": run.card.table,
         "reading": reading,
         "keep_examples": run.card.keep_examples,
         "warmup": "golden examples" if run.card.keep_examples else "neutral values: the card forbids to keep examples",

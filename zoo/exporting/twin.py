@@ -27,7 +27,7 @@ HOW = [
     "datetimes: the zone is ignored. Of the text each of words is replaced, then pattern must match all of it; its groups are fields."
     " Each of parts in order: with a period sine and cosine of 2 pi (part - start) / period, else (part - mean) / std; elapsed is days"
     " since origin, itself in days since 1970. weekday counts from Monday, 0. Last 1 or 0: missing or no moment, where all others are 0.",
-    "texts: words are runs of letters, marks, digits and _. Of each run of up to ngrams words in the vocabulary log(1 + how often it is there).",
+    "texts: words are runs of letters, marks, digits and _. Of each run of up to ngrams words in vocabulary: log(1 + its count).",
     "text: modality 'vector' as texts. 'tokens': int32 (n, length), cut, or filled up with 0 at the end; 2 + i for vocabulary[i], 1 for"
     " an unknown token, 2 + byte for a byte. Lower case first where lower is true. subword: of U+2581 and the word, from the left the"
     " longest piece of the vocabulary; a character that begins none is 1; at most 32 pieces a word.",
@@ -105,9 +105,10 @@ def _number(one: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
         x = np.clip(x, np.float32(one["clip"][0]), np.float32(one["clip"][1]))
     if "points" in one:
         return _line(x, *(np.array(points, np.float32) for points in one["points"]))
+    x = x.astype(np.float64)
     if one.get("scale") == "log":
         x = np.sign(x) * np.log1p(np.abs(x))
-    x = (x - np.float32(one["mean"])) / np.float32(one["std"])
+    x = ((x - one["mean"]) / one["std"]).astype(np.float32)
     return np.clip(x, np.float32(0), np.float32(1)) if one.get("scale") == "minmax" else x
 
 
@@ -119,7 +120,7 @@ def _line(x: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
 
 def _places(fitted: Mapping[str, Any], columns: Mapping[str, Any]) -> list[tuple[np.ndarray, int]]:
     """What becomes places, in order: integers (n,), and how many there are, place 0 among them."""
-    found = []
+    found: list[tuple[np.ndarray, int]] = []
     for one in fitted.get("bins", ()):
         values = np.asarray(columns[one["input"]], np.float32)
         above = np.searchsorted(np.array(one["edges"], np.float32), values, side="right")
@@ -204,9 +205,9 @@ def _moment(one: Mapping[str, Any]) -> Callable[[str], np.ndarray]:
                 angle = np.float32(calendar[part["part"]] - part["start"]) * np.float32(2 * np.pi / part["period"])
                 found += [np.sin(angle), np.cos(angle)]
             else:
-                days = np.float32(calendar["days"] - part.get("origin", 0)) + np.float32(calendar["seconds"]) / np.float32(86400)
-                value = days if part["part"] == "elapsed" else np.float32(calendar[part["part"]])
-                found.append((value - np.float32(part["mean"])) / np.float32(part["std"]))
+                days = calendar["days"] - part.get("origin", 0) + calendar["seconds"] / 86400
+                value = days if part["part"] == "elapsed" else calendar[part["part"]]
+                found.append((value - part["mean"]) / part["std"])
         return np.array([*found, 0], np.float32)
 
     return numbers
@@ -261,7 +262,7 @@ def _tokens(one: Mapping[str, Any]) -> Callable[[str], np.ndarray]:
     longest = max(map(len, place), default=1)
 
     def pieces(word: str) -> list[int]:
-        start, found = 0, []
+        start, found = 0, list[int]()
         while start < len(word) and len(found) < min(length, 32):
             size = next((size for size in range(longest, 0, -1) if start + size <= len(word) and word[start : start + size] in place), 1)
             found.append(place.get(word[start : start + size], 1))

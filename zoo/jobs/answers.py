@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ class Model:
         classes: the names behind the columns of `scores`, if there are any.
         missing: words of a table that say that a value is missing.
         targets: the names behind the last axis of `forecast`, if there are any.
+        table: how the model's own tables are read, as `Card.table` says it.
     """
 
     inputs: Mapping[str, Input]
@@ -38,6 +39,7 @@ class Model:
     classes: list[str] | None
     missing: tuple[str, ...]
     targets: Sequence[str] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predict(
@@ -54,7 +56,8 @@ def predict(
 
     Returns:
         A DataFrame. Of classification: `label`, `probability`, and `score_CLASS` for each class; of regression: `value`, in the
-        target's units; of forecasting: `forecast_TARGET_STEP`, steps from 1. Before them `file`, where images or several files were given, and `row`, the number of the data row in
+        target's units; of forecasting: `forecast_TARGET_STEP`, steps from 1. Before them `file`, where images or several files
+        were given, and `row`, the number of the data row in
         its file from 0, where tables or arrays were.
 
     Raises:
@@ -75,7 +78,7 @@ def stream(model: Model, files: list[Path]) -> Iterator[pd.DataFrame]:
     numbered = not all(inputs.is_example(path, model.inputs) for path in files)
     for together in _together(model, files):
         start, alone = 0, inputs.is_example(together[0], model.inputs)
-        for part in inputs.parts(together, model.inputs, model.missing):
+        for part in inputs.parts(together, model.inputs, model.missing, model.table):
             frame = _frame(model, model.answer(part.values))
             if numbered:
                 frame.insert(0, "row", [0] * len(frame) if alone else range(start, start + len(frame)))
@@ -106,7 +109,9 @@ def _frame(model: Model, answers: Mapping[str, np.ndarray]) -> pd.DataFrame:
 def _steps(targets: Sequence[str], forecast: np.ndarray) -> dict[str, np.ndarray]:
     """`forecast` (n, horizon, targets) as a column a target and step: `forecast_NAME_1`, …"""
     names = identifiers(list(targets)).values()
-    return {f"forecast_{name}_{step + 1}": forecast[:, step, place] for place, name in enumerate(names) for step in range(forecast.shape[1])}
+    return {
+        f"forecast_{name}_{step + 1}": forecast[:, step, place] for place, name in enumerate(names) for step in range(forecast.shape[1])
+    }
 
 
 def _targets(reading: Mapping[str, Any]) -> Sequence[str]:
@@ -131,9 +136,17 @@ def open_model(trained: Run | Bundle) -> Model:
     """Loads a run's model, or a bundle's SavedModel. Raises ZooError for a file that is missing or broken."""
     if isinstance(trained, Bundle):
         manifest = trained.manifest
-        return Model(manifest["inputs"], trained.predict, manifest.get("classes"), tuple(manifest.get("missing", USUAL_MISSING)), _targets(manifest["reading"]))
+        return Model(
+            manifest["inputs"],
+            trained.predict,
+            manifest.get("classes"),
+            tuple(manifest.get("missing", USUAL_MISSING)),
+            _targets(manifest["reading"]),
+            manifest.get("table", {}),
+        )
     trained.needs_evaluated()
     from zoo.assembly import open_run, served_inputs
 
     opened = open_run(trained)
-    return Model(served_inputs(opened.spec), opened.answer, trained.reading.get("classes"), trained.card.missing, _targets(trained.reading))
+    card, reading = trained.card, trained.reading
+    return Model(served_inputs(opened.spec), opened.answer, reading.get("classes"), card.missing, _targets(reading), card.table)

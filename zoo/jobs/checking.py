@@ -56,13 +56,15 @@ def check(dataset: str | Path | Card) -> Audit:
     card = dataset if isinstance(dataset, Card) else load_card(dataset)
     from zoo.data import prepare
     from zoo.data.audit import Finding, audit
-    from zoo.data.fetch import locate_all
+    from zoo.data.fetch import Unfetched, locate_all
 
     start = monotonic()
     locate_all(card.source.files(), card.folder)  # what is not here is no finding
     try:
         data = prepare(_told_of_all(card))
         return Audit(card.name, data.describe(), audit(data), monotonic() - start)
+    except Unfetched:
+        raise
     except ZooError as error:
         found = Finding("error", "unreadable", error.what, error.details, "mend the data, or say in the card how it is to be read")
         return Audit(card.name, None, [found], monotonic() - start)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 ROWS = 8192  # read and answered at once
 IMAGES = 256
 PIXELS = 50_000_000  # a small file may unpack to a picture that fills the memory
-TABLES, ARRAYS = {".csv", ".tsv", ".txt"}, {".npy", ".npz"}
+TABLES = {
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".data"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".tfrecord", ".tfrecords"), "tfrecord"),
+}
+ARRAYS, PACKED = {".npy", ".npz"}, {".gz", ".zip"}
 SEPARATORS = ",;\t|"
 
 
@@ -28,19 +35,22 @@ class Part:
     files: list[str]
 
 
-def parts(files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str, ...]) -> Iterator[Part]:
+def parts(
+    files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str, ...], table: Mapping[str, Any] | None = None
+) -> Iterator[Part]:
     """The files' values in order, in parts of bounded size.
 
     Args:
-        files: CSV tables (`.csv`, `.tsv`, `.txt`), arrays (`.npy`, `.npz`), else examples: images (PNG, JPEG, BMP, GIF, WebP),
-            sounds (WAV) or texts (`.txt`), as the model takes them.
+        files: tables (`.csv`, `.tsv`, `.txt`, `.data`, `.parquet`, `.jsonl`, `.tfrecord`, packed or not), arrays (`.npy`, `.npz`),
+            else examples: images (PNG, JPEG, BMP, GIF, WebP), sounds (WAV) or texts (`.txt`), as the model takes them.
         wanted: what the model takes, by served name.
         missing: the words of a table that say that a value is missing.
+        table: how tables are read, as `Card.table` says it.
 
     Raises:
         ZooError: a file is missing, empty, or holds something else than what is wanted.
     """
-    paths = list(files)
+    paths, how = list(files), {**(table or {}), "missing": missing}
     check(paths)
     examples: list[Path] = []
     for path in paths:
@@ -52,14 +62,19 @@ def parts(files: Iterable[Path], wanted: Mapping[str, Input], missing: tuple[str
         yield from _examples(examples, wanted)
         examples = []
         if not is_example(path, wanted):
-            yield from _arrays(path, wanted) if path.suffix.lower() in ARRAYS else _table(path, wanted, missing)
+            yield from _arrays(path, wanted) if path.suffix.lower() in ARRAYS else _table(path, wanted, how)
     yield from _examples(examples, wanted)
 
 
 def is_example(path: Path, wanted: Mapping[str, Input]) -> bool:
     """Whether a file is one example, not a table or an array of them."""
-    kind = path.suffix.lower()
-    return (kind == ".txt" and alone(wanted) == "text") or kind not in TABLES | ARRAYS
+    kind = suffix(path)
+    return (kind == ".txt" and alone(wanted) == "text") or kind not in {*TABLES, *ARRAYS}
+
+
+def suffix(path: Path) -> str:
+    """What its name says that it is, packed or not: `.csv` of `a.csv.gz`."""
+    return (Path(path.stem) if path.suffix.lower() in PACKED and Path(path.stem).suffix else path).suffix.lower()
 
 
 def check(paths: Iterable[Path]) -> None:
@@ -210,28 +225,62 @@ def _key(path: Path, one: Input, served: str, found: Mapping[str, Any]) -> str:
     raise ZooError(f"{path} lacks the array '{one['name']}'", did_you_mean(one["name"], found) or f"it has: {', '.join([*found][:20])}")
 
 
-def _table(path: Path, wanted: Mapping[str, Input], missing: tuple[str, ...]) -> Iterator[Part]:
+def _table(path: Path, wanted: Mapping[str, Input], how: Mapping[str, Any]) -> Iterator[Part]:
     kind = alone(wanted)
     if kind in ("image", "audio"):
         raise ZooError(f"{path}: {'images' if kind == 'image' else 'sounds'} are expected, as {kind} files or in an .npy or .npz file")
-    from zoo.data.sources import csv
+    from zoo.data.sources.cells import Rejected, Wanted
 
     named = wanted[kind].get("columns", [kind]) if kind else None
-    names = [(name,) for name in named] if named else [(one["name"], served) for served, one in wanted.items()]
-    dtype = {"series": "number", "text": "category"}.get(kind or "")
-    kinds = [dtype or ("number" if one["dtype"] == "float32" else "category") for one in wanted.values()]
-    table = csv.opened(path, SEPARATORS, names)
+    names: list[tuple[str, ...]] = [(name,) for name in named] if named else [(one["name"], served) for served, one in wanted.items()]
+    dtype, typed = {"series": "number", "text": "category"}.get(kind or ""), how.get("typed", {})
+    kinds = [dtype] * len(names) if dtype else ["number" if one["dtype"] == "float32" else "category" for one in wanted.values()]
+    table = _opened(path, names, how)
+    places = [next((name for name in group if name in table.names), group[0]) for group in names]
+    columns = {name: Wanted(**typed.get(group[0], {"type": one})) for name, group, one in zip(places, names, kinds, strict=True)}
     rows: list[Any] = []
-    for frame in table.parts(table.places(names), ROWS):
-        cells = [csv.column(frame.iloc[:, place], dtype or kinds[place], missing, path) for place in range(len(names))]
+    for part in table.typed(columns, Rejected(skip=False)):
+        cells = [_served(part.columns[name]) for name in places]
         if kind == "series":
             rows.extend(zip(*cells, strict=True))
-        elif kind == "text":
-            yield Part({"text": [" ".join(words).strip() for words in zip(*cells, strict=True)]}, [str(path)] * len(frame))
-        else:
-            yield Part(dict(zip((one["name"] for one in wanted.values()), cells, strict=True)), [str(path)] * len(frame))
+            continue
+        made = {"text": [" ".join(filter(None, words)) for words in zip(*cells, strict=True)]} if kind == "text" else None
+        values = made or dict(zip((one["name"] for one in wanted.values()), cells, strict=True))
+        for start in range(0, part.size, ROWS):
+            some = {name: one[start : start + ROWS] for name, one in values.items()}
+            yield Part(some, [str(path)] * min(ROWS, part.size - start))
     if kind == "series":
         yield Part({"series": _last(path, rows, wanted["series"]["shape"][0])}, [str(path)])
+
+
+def _served(values: Any) -> np.ndarray:
+    import numpy as np
+
+    made: np.ndarray = np.asarray(values[:])
+    return made.astype(np.float32) if made.dtype.kind == "f" else made
+
+
+def _opened(path: Path, names: list[tuple[str, ...]], how: Mapping[str, Any]) -> Any:
+    """A table, read as the model's own was; its separator may be another one, and its target may lack."""
+    from pydantic import TypeAdapter
+
+    from zoo.config.sources import CsvSource, Source
+
+    kind = TABLES[suffix(path)]
+    if kind == "tfrecord" and "features" not in how:
+        raise ZooError(f"{path}: what its records hold is not known, as the model learned from a table of another kind", "send it as .csv")
+    own = ("features",) if kind == "tfrecord" else ("header", "quoted", "decimal", "encoding") if kind == "csv" else ()
+    told = {"kind": kind, "file": {"name": str(path)}, "missing": how["missing"], **{key: how[key] for key in own if key in how}}
+    source: Any = TypeAdapter(Source).validate_python(told)
+    if not isinstance(source, CsvSource):
+        return import_module(f"zoo.data.sources.{kind}").table(path, source)
+    from zoo.data.sources import csv
+
+    table = csv.opened(path, how.get("separator", "") + SEPARATORS, names, source)
+    wanted = [group[0] for group in names]
+    if source.header is False and len(table.names) == len(names) and not set(wanted) <= set(table.names):
+        return replace(table, names=sorted(wanted, key=int))  # columns are numbers, and the target's is not there
+    return table
 
 
 def _last(path: Path, rows: list[Any], steps: int) -> np.ndarray:

@@ -15,7 +15,7 @@ LARGEST = 80.0  # of a logarithm: float32 ends at exp(88)
 def in_units(learned: Any, reading: Reading) -> Any:
     """What is learned, float32, in the target's own units."""
     value = learned * reading["std"] + reading["mean"]
-    return ops.expm1(ops.minimum(value, LARGEST)) if reading.get("scale") == "log" else value
+    return ops.exp(ops.minimum(value, LARGEST)) - 1 if reading.get("scale") == "log" else value  # tf2onnx knows no expm1
 
 
 class Regression:
@@ -83,10 +83,14 @@ class Regression:
         """The training split's mean, always."""
         if "scale" not in self.inverse:
             return np.full((len(y), 1), y_train.mean(), np.float32)
-        return np.full((len(y), 1), (np.log1p(self._truth(y_train).mean()) - self.mean) / self.std, np.float32)
+        return np.full((len(y), 1), self.scaled(self._truth(y_train).mean()), np.float32)
 
     def baseline_reading(self) -> Reading:
         return self.inverse
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Values in the target's own units, float64, as they are learned."""
+        return ((np.log1p(values) if "scale" in self.inverse else values) - self.mean) / self.std
 
     def _truth(self, y: np.ndarray) -> np.ndarray:
         """Targets as they were before they were scaled, float64."""

@@ -21,7 +21,7 @@ from zoo.assembly import Assembled, assemble, check_data, set_up
 from zoo.config import Experiment
 from zoo.config.load import absolute
 from zoo.config.metrics import LOGGED_BY_KERAS, split_metric
-from zoo.data import batches
+from zoo.data import audit, batches
 from zoo.data.clock import Clock
 from zoo.data.draw import BALANCES
 from zoo.errors import DivergedError, Interrupted, ZooError
@@ -84,6 +84,7 @@ def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool) ->
         sweep(run.path, run.path / "checkpoints")
         epochs.info("%s    %s, in process %d", experiment.name, about, os.getpid())
         _check_same(run, assembled, process)
+        audit.tell(assembled.data)
         return _learn(run, assembled)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from zoo import shelf
 from zoo.data.audit import classes, columns, drift, images, rows
 from zoo.data.audit.finding import SEVERITIES, Finding
 
 if TYPE_CHECKING:
     from zoo.data.dataset import Dataset
 
-__all__ = ["SEVERITIES", "Finding", "audit", "glance"]
+__all__ = ["SEVERITIES", "Finding", "audit", "glance", "tell"]
+
+log = logging.getLogger("zoo")
 
 Check = Callable[["Dataset"], list[Finding]]
 CHEAP: tuple[Check, ...] = (rows.broken, rows.torn_groups, rows.equal_rows, classes.missing, columns.missing, columns.constant)
@@ -29,6 +33,19 @@ def glance(data: Dataset) -> list[Finding]:
     if sum(getattr(values, "nbytes", 0) for values in data.raw.features.values()) > SMALL:
         return []
     return _sorted([finding for check in CHEAP for finding in check(data) if finding.severity != "note"])
+
+
+def tell(data: Dataset) -> None:
+    """Says what a glance finds, a line each. It stops nobody, whatever happens to it."""
+    try:
+        findings = glance(data)
+    except Exception as error:  # who trains did not ask for a check, and must not pay for a bug of it
+        log.warning("note: the data could not be checked: %s: %s", type(error).__name__, error)
+        return
+    for finding in findings:
+        log.warning("%s in the data: %s", finding.severity, finding.what)
+    if findings and data.card.name in shelf.names("datasets"):
+        log.warning("  more of it: zoo check %s", data.card.name)
 
 
 def _sorted(findings: list[Finding]) -> list[Finding]:

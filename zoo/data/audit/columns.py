@@ -123,7 +123,8 @@ def _by_number(train: np.ndarray, target: np.ndarray, asked: np.ndarray) -> np.n
     """What a tree of one number says, which may be missing; where a straight line says it better, the line."""
     from sklearn.tree import DecisionTreeRegressor
 
-    tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, min_samples_leaf=max(1, len(train) // 2000), random_state=0)
+    leaf = len(train) // (2000 if target.shape[1] == 1 else max(20, 4 * target.shape[1]))  # shares of classes need rows
+    tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, min_samples_leaf=max(1, leaf), random_state=0)
     tree.fit(train[:, None], target)
     found: np.ndarray = tree.predict(asked[:, None]).reshape(len(asked), -1)
     there = np.isfinite(train)

@@ -20,6 +20,8 @@ EFFECT = 0.1  # the largest distance of two distributions (Kolmogorov-Smirnov; t
 CHANCE = 0.001  # that a split at random looks so, over all columns together
 WORDS = 20  # the most frequent ones of a column; the rest is one
 
+OTHERS = "a later time, another source? then test tells of that, not of chance; else split: {kind: stratified} or random"
+TIMES = "the newest steps are not like the older ones: test tells how a model bears that; train it anew as time goes on"
 MEASURES = {  # the mean and the spread of an example
     "image": ("brightness", "contrast"),
     "audio": ("the mean of sounds", "loudness"),
@@ -38,8 +40,7 @@ def drift(data: Dataset) -> list[Finding]:
         if distance > EFFECT and likely < CHANCE / len(pairs):
             told = _told(train, test)
             what = f"{name} differs between train and test by {distance:.2f} (0 is alike, 1 entirely different)"
-            advice = "a later time, another source? then test tells of that, not of chance; else split: {kind: stratified} or random"
-            found.append(Finding("warning", "drift", what, told, advice))
+            found.append(Finding("warning", "drift", what, told, TIMES if spans(data.raw) is not None else OTHERS))
     return found
 
 

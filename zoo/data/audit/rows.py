@@ -11,6 +11,7 @@ import pandas as pd
 from zoo.config.splits import by_group
 from zoo.data.audit.finding import Finding, percent, some
 from zoo.data.cuts import spans
+from zoo.data.sources.raw import FILE
 from zoo.data.splits import groups_of
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _contradictions(data: Dataset, inputs: np.ndarray) -> list[Finding]:
 
 def rows_of(data: Dataset, rows: np.ndarray) -> tuple[str, ...]:
     """Rows by what a user calls them: their files where they are files, else their numbers in the source, from 1."""
-    files = data.raw.beside.get("zoo.file")
+    files = data.raw.beside.get(FILE)
     return some(files[rows]) if files is not None else some(f"row {row + 1}" for row in data.raw.ids[rows])
 
 

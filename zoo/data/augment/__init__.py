@@ -90,8 +90,8 @@ def _keeping_y(change: Any) -> Step:
 
 
 def where(chosen: Any, new: Any, old: Any) -> Any:
-    """Of each example (batch, …) the new one where it is chosen (batch,)."""
-    return tf.where(tf.reshape(chosen, (-1, *[1] * (len(old.shape) - 1))), new, old)
+    """Of each example (batch, …) the new one where it is chosen (batch,): whole rows, which is many times faster than `tf.where`."""
+    return tf.raw_ops.Select(condition=chosen, x=new, y=old)
 
 
 def _chain(steps: list[Step]) -> Step | None:

@@ -100,18 +100,16 @@ def cutout(size: int) -> Callable[..., Any]:
     return change
 
 
-# RandAugment (Cubuk et al. 2019, https://arxiv.org/abs/1909.13719), without equalize: (the operation, at magnitude 1).
-GEOMETRY = (("rotate", 30.0), ("shear_x", 0.3), ("shear_y", 0.3), ("translate_x", 0.3), ("translate_y", 0.3))
-BLENDS = ("brightness", "contrast", "saturation", "sharpness")  # between 0.1 and 1.9 of what is there
-POINTS = ("autocontrast", "solarize", "posterize")
-OPERATIONS = ("identity", *(name for name, _ in GEOMETRY), *BLENDS, *POINTS)
+# RandAugment (Cubuk et al. 2019, https://arxiv.org/abs/1909.13719), without equalize: what it does at magnitude 1.
+GEOMETRY = {"rotate": 30.0, "shear_x": 0.3, "shear_y": 0.3, "translate_x": 0.3, "translate_y": 0.3}
+POINTS = ("identity", "brightness", "contrast", "saturation", "sharpness", "autocontrast", "solarize", "posterize")
+OPERATIONS = (*GEOMETRY, *POINTS)
 
 
 def rand_augment(count: int, magnitude: float) -> Callable[..., Any]:
     """`count` operations an example, each of OPERATIONS as likely, at one magnitude, to either side.
 
-    The geometric ones are one transform, the blends one formula, whatever each example draws: a batch costs about three operations
-    a round, not one for each that exists.
+    The batch is dealt out to the operations and put together again, so that each works on the examples that drew it alone.
     """
 
     def change(x: Any, keys: Any) -> Any:
@@ -119,20 +117,22 @@ def rand_augment(count: int, magnitude: float) -> Callable[..., Any]:
             own = salted(keys, 10 + turn)
             chosen = among(own, len(OPERATIONS))
             strength = tf.where(uniform(salted(own, 1)) < 0.5, -magnitude, magnitude)
-            x = _moved(x, chosen, strength)
-            x = _blended(x, chosen, strength)
-            x = _pointwise(x, chosen, magnitude)
+            group = tf.maximum(chosen - len(GEOMETRY) + 1, 0)  # the geometric ones are one transform
+            places, images, drawn, strengths = (
+                tf.dynamic_partition(one, group, 1 + len(POINTS)) for one in (tf.range(tf.shape(x)[0]), x, chosen, strength)
+            )
+            done = [_moved(images[0], drawn[0], strengths[0])]
+            rest = zip(POINTS, images[1:], strengths[1:], strict=True)
+            done += [_changed(name, part, strength_, magnitude) for name, part, strength_ in rest]
+            x = tf.ensure_shape(tf.dynamic_stitch(places, done), x.shape)
         return x
 
     return change
 
 
-def _is(chosen: Any, name: str) -> Any:
-    return tf.equal(chosen, OPERATIONS.index(name))
-
-
 def _moved(x: Any, chosen: Any, strength: Any) -> Any:
-    value = {name: tf.where(_is(chosen, name), strength * most, 0.0) for name, most in GEOMETRY}
+    """Each by the geometric operation that it drew."""
+    value = {name: tf.where(chosen == place, strength * most, 0.0) for place, (name, most) in enumerate(GEOMETRY.items())}
     angle = value["rotate"] * (math.pi / 180)
     matrix = about_the_middle(x, tf.cos(angle), value["shear_x"] - tf.sin(angle), value["shear_y"] + tf.sin(angle), tf.cos(angle))
     matrix[2] += value["translate_x"] * x.shape[2]
@@ -140,27 +140,31 @@ def _moved(x: Any, chosen: Any, strength: Any) -> Any:
     return transformed(x, matrix)
 
 
-def _blended(x: Any, chosen: Any, strength: Any) -> Any:
-    """base + factor (x - base), where base is black, the mean, grey or blurred; factor 1 changes nothing."""
-    grey = tf.reduce_sum(x * tf.constant(GREY), -1, keepdims=True) if x.shape[-1] == 3 else x
-    mean = tf.reduce_mean(grey, (1, 2, 3), keepdims=True)
-    blurred = (4.0 * x + 9.0 * tf.nn.avg_pool2d(x, 3, 1, "SAME")) / 13.0
-    base = tf.zeros_like(x)
-    for name, other in (("contrast", mean), ("saturation", grey), ("sharpness", blurred)):
-        base = tf.where(_each(_is(chosen, name)), other, base)
-    first, last = (OPERATIONS.index(name) for name in (BLENDS[0], BLENDS[-1]))
-    factor = _each(tf.where((chosen >= first) & (chosen <= last), 1.0 + 0.9 * strength, 1.0))
+def _changed(name: str, x: Any, strength: Any, magnitude: float) -> Any:
+    """All by one operation; those that blend go from 0.1 to 1.9 of what is there."""
+    factor = tf.reshape(1.0 + 0.9 * strength, (-1, 1, 1, 1))
+    if name == "identity":
+        return x
+    if name == "solarize":
+        return tf.where(x >= 256.0 * (1.0 - magnitude), 255.0 - x, x)
+    if name == "posterize":
+        step = 2.0 ** round(4 * magnitude)  # at magnitude 1 four of eight bits are left
+        return tf.floor(x * (1.0 / step)) * step
+    if name == "autocontrast":
+        low, high = tf.reduce_min(x, (1, 2), keepdims=True), tf.reduce_max(x, (1, 2), keepdims=True)
+        return (x - low) * (255.0 / tf.maximum(high - low, 1.0))
+    base = {"brightness": tf.zeros_like, "contrast": _mean, "saturation": _grey, "sharpness": _blurred}[name](x)
     return tf.clip_by_value(base + factor * (x - base), 0.0, 255.0)
 
 
-def _pointwise(x: Any, chosen: Any, magnitude: float) -> Any:
-    low, high = tf.reduce_min(x, (1, 2), keepdims=True), tf.reduce_max(x, (1, 2), keepdims=True)
-    x = tf.where(_each(_is(chosen, "autocontrast")), (x - low) * (255.0 / tf.maximum(high - low, 1.0)), x)
-    x = tf.where(_each(_is(chosen, "solarize")) & (x >= 256.0 * (1.0 - magnitude)), 255.0 - x, x)
-    step = 2.0 ** round(4 * magnitude)  # at magnitude 1 four of eight bits are left
-    return tf.where(_each(_is(chosen, "posterize")), tf.floor(x / step) * step, x)
+def _mean(x: Any) -> Any:
+    return tf.reduce_mean(_grey(x), (1, 2, 3), keepdims=True)
 
 
-def _each(values: Any) -> Any:
-    """(batch,) so that it stands before height, width and channels."""
-    return tf.reshape(values, (-1, 1, 1, 1))
+def _grey(x: Any) -> Any:
+    return tf.linalg.matmul(x, tf.constant(GREY)[:, None]) if x.shape[-1] == 3 else x
+
+
+def _blurred(x: Any) -> Any:
+    """The 3x3 smoothing of the paper's code: the middle counts five times."""
+    return (4.0 * x + 9.0 * tf.nn.avg_pool2d(x, 3, 1, "SAME")) / 13.0

@@ -47,14 +47,14 @@ def _moments(spec: Spec, sounds: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of each mel bin, in one pass: about a first guess, so that nothing cancels."""
     audio = keras.Input((spec["samples"],), dtype="float32")
     decibels = tf.function(keras.Model(audio, _decibels(spec, audio)), reduce_retracing=True, autograph=False)
-    count, total, squares, middle = 0, 0.0, 0.0, None
+    count, middle, total, squares = 0, None, np.zeros(spec["mel_bins"]), np.zeros(spec["mel_bins"])
     for start in range(0, len(sounds), BATCH):
         found = decibels(tf.constant(np.asarray(sounds[start : start + BATCH], np.float32))).numpy().reshape(-1, spec["mel_bins"])
         middle = found.mean(0, dtype=np.float64) if middle is None else middle
         apart = found - middle
         count, total, squares = count + len(apart), total + apart.sum(0), squares + (apart**2).sum(0)
     mean, std = total / count, np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
-    return middle + mean, np.where(std > STILL, std, 1.0)
+    return np.asarray(middle) + mean, np.where(std > STILL, std, 1.0)
 
 
 def _decibels(spec: Spec, audio: Any) -> Any:

@@ -174,7 +174,7 @@ class Moment(layers.Layer):
 
     def __init__(self, pattern: str, fields: list[str], words: list[list[str]], parts: list[Spec], **kwargs: Any) -> None:
         super().__init__(**as_float32(kwargs))
-        self.how = {"pattern": pattern, "fields": fields, "words": words, "parts": parts}
+        self.how: Spec = {"pattern": pattern, "fields": fields, "words": words, "parts": parts}
 
     def call(self, words: Any) -> Any:
         calendar, known = parse(words, self.how)
@@ -194,7 +194,7 @@ def _columns(part: Spec, calendar: dict[str, Any]) -> list[Any]:
         angle = tf.cast(calendar[part["part"]] - part["start"], tf.float32) * (2 * np.pi / part["period"])
         return [tf.sin(angle), tf.cos(angle)]
     if part["part"] == "elapsed":
-        value = tf.cast(calendar["days"] - part["origin"], tf.float32) + tf.cast(calendar["seconds"], tf.float32) / 86400
+        value = tf.cast(calendar["days"] - part["origin"], tf.float64) + tf.cast(calendar["seconds"], tf.float64) / 86400
     else:
-        value = tf.cast(calendar[part["part"]], tf.float32)
-    return [(value - part["mean"]) / part["std"]]
+        value = tf.cast(calendar[part["part"]], tf.float64)
+    return [tf.cast((value - part["mean"]) / part["std"], tf.float32)]  # years differ in their last digits

@@ -60,18 +60,26 @@ class Clip(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("zoo")
-class SignedLog(layers.Layer):
-    """sign(x) * log(1 + |x|) of those places of the last axis that `chosen` names; the others as they are. float32 (batch, n)."""
+class Scale(layers.Layer):
+    """(x - mean) / scale of each place of the last axis; of those that `logs` names sign(x) * log(1 + |x|) instead of x.
 
-    def __init__(self, chosen: list[bool], **kwargs: Any) -> None:
+    float32 (batch, n) in and out, without NaN. In between it is float64: TensorFlow makes x / scale - mean / scale of it, which
+    loses digits of small differences between large numbers, as years or longitudes are.
+    """
+
+    def __init__(self, mean: list[float], scale: list[float], logs: list[bool], **kwargs: Any) -> None:
         super().__init__(**as_float32(kwargs))
-        self.chosen = chosen
+        self.mean, self.scale, self.logs = mean, scale, logs
 
     def call(self, x: Any) -> Any:
-        return ops.where(ops.convert_to_tensor(self.chosen, "bool"), ops.sign(x) * ops.log1p(ops.abs(x)), x)
+        x = ops.cast(x, "float64")
+        if any(self.logs):
+            x = ops.where(ops.convert_to_tensor(self.logs, "bool"), ops.sign(x) * ops.log1p(ops.abs(x)), x)
+        x = (x - ops.convert_to_tensor(self.mean, "float64")) / ops.convert_to_tensor(self.scale, "float64")
+        return ops.cast(x, "float32")
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "chosen": self.chosen}
+        return {**super().get_config(), "mean": self.mean, "scale": self.scale, "logs": self.logs}
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -17,7 +17,7 @@ from zoo.bundles import identifiers
 from zoo.config.card import Card
 from zoo.config.preparing import settings
 from zoo.data.preprocess import categories, dates, numbers, text
-from zoo.data.preprocess.layers import Bins, Clip, Interpolate, Missing, Nothing, OneHot, Places, SignedLog, Stack, Standardise, YesNo
+from zoo.data.preprocess.layers import Bins, Clip, Interpolate, Missing, Nothing, OneHot, Places, Scale, Stack, Standardise, YesNo
 from zoo.errors import ZooError
 
 Spec = dict[str, Any]
@@ -145,12 +145,10 @@ def _clipped(some: list[Spec], x: Any, name: str) -> Any:
 
 def _scaled(some: list[Spec], x: Any) -> Any:
     mean, std, fill = ([one[key] for one in some] for key in ("mean", "std", "fill"))
+    if all("scale" not in one and "clip" not in one for one in some):
+        return Standardise(mean, std, fill, name="table.standardise")(x)
     logs = [one.get("scale") == "log" for one in some]
-    if any(logs) or any("clip" in one for one in some):
-        x, fill = _clipped(some, x, "clip.numbers"), None
-    if any(logs):
-        x = SignedLog(logs, name="table.log")(x)
-    x = Standardise(mean, std, fill, name="table.standardise")(x)
+    x = Scale(mean, std, logs, name="table.scale")(_clipped(some, x, "clip.numbers"))
     ends = [one.get("scale") == "minmax" for one in some]
     if any(ends):
         x = Clip([0.0 if end else None for end in ends], [1.0 if end else None for end in ends], name="table.minmax")(x)

@@ -14,20 +14,21 @@ import tensorflow as tf
 
 from zoo.data.preprocess import tokenizers_subword as subword
 
-NO_WORD = r"[^\p{L}\p{M}\p{N}_]+"
+NO_WORD = r"[^\p{L}\p{M}\p{N}_ ]+"  # without blanks: most stand alone, and splitting sees to them
 FIRST = 2  # the number of the first token of a vocabulary: 0 is padding, 1 an unknown token
 BYTES = FIRST + 256
 
 
-def words(text: Any, lower: bool) -> tf.RaggedTensor:
-    """The words of each text: string (batch,) -> string (batch, words)."""
+def words(text: Any, lower: bool, most: int | None = None) -> tf.RaggedTensor:
+    """The words of each text, the first `most`: string (batch,) -> string (batch, words)."""
     text = tf.strings.regex_replace(text, NO_WORD, " ")
-    return tf.strings.split(tf.strings.lower(text, encoding="utf-8") if lower else text)
+    text = tf.strings.lower(text, encoding="utf-8") if lower else text
+    return tf.strings.split(text) if most is None else tf.strings.split(text, maxsplit=most)[:, :most]  # the rest is one word more
 
 
-def characters(text: Any, lower: bool) -> tf.RaggedTensor:
-    """The code points of each text: string (batch,) -> string (batch, characters)."""
-    return tf.strings.unicode_split(lowered(text) if lower else text, "UTF-8")
+def characters(text: Any, lower: bool, most: int | None = None) -> tf.RaggedTensor:
+    """The code points of each text, the first `most`: string (batch,) -> string (batch, characters)."""
+    return tf.strings.unicode_split(lowered(text) if lower else text, "UTF-8")[:, :most]
 
 
 def lowered(text: Any) -> Any:
@@ -83,7 +84,7 @@ class Tokens(_Lookup):
         if self.tokens == "byte":
             return self._bytes(lowered(text) if self.lower else text)
         cut = characters if self.tokens == "character" else words
-        found = cut(text, self.lower)[:, : self.length]  # a word is at least one piece
+        found = cut(text, self.lower, self.length)  # a word is at least one piece
         if self.tokens == "subword":
             numbers = subword.pieces(found, self.lookup_table, self.longest, self.length)
         else:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from zoo.data.sources.words import Words
-from zoo.errors import ZooError
+from zoo.errors import ZooError, nearest
 
 NUMBERS = ("number", "boolean")  # columns that become floats; the others are text
+SHOWN = 20  # names in a message
 YES, NO = ("1", "true", "yes", "t", "y"), ("0", "false", "no", "f", "n")
 
 
@@ -90,12 +92,16 @@ def typed(cells: pd.Series, wanted: Wanted, markers: tuple[str, ...], decimal: s
     if wanted.type == "number":
         return _numbers(words, gone, decimal)
     if wanted.type == "boolean":
-        values = words.str.lower().map({**dict.fromkeys(YES, 1.0), **dict.fromkeys(NO, 0.0)}).to_numpy(np.float64)
-        values[gone] = np.nan
+        known = words.str.lower().map({**dict.fromkeys(YES, 1.0), **dict.fromkeys(NO, 0.0)}).to_numpy(np.float64)
+        values = np.where(gone, np.nan, known)
         hint = f"yes is {', '.join(YES)}; no is {', '.join(NO)}, in any case"
         return values, [Fault(np.isnan(values) & ~gone, "where a boolean is expected", hint)]
     moments = pd.to_datetime(words.where(~gone, None), format=wanted.format or "ISO8601", errors="coerce", utc=True)
-    shape = f"the column's format is {wanted.format}" if wanted.format else "dates are written as 2026-11-21 10:00 (ISO 8601), or as the column's format says"
+    shape = (
+        f"the column's format is {wanted.format}"
+        if wanted.format
+        else "dates are written as 2026-11-21 10:00 (ISO 8601), or as the column's format says"
+    )
     return np.where(gone, "", words.to_numpy(object)), [Fault(moments.isna().to_numpy(bool) & ~gone, "where a date is expected", shape)]
 
 
@@ -157,3 +163,20 @@ def _tell(found: Mapping[str, tuple[Any, list[Fault]]], lines: np.ndarray, where
                 rejected.add(f"{where} {lines[row]}: column '{name}' holds '{value!s:.40}', {fault.why}", fault.hint)
             kept &= ~fault.wrong
     return kept
+
+
+def lacks(path: Path, names: Sequence[str], lacking: Sequence[str], target: str | None, why: str | None = None) -> ZooError:
+    """That a file has no columns of some names."""
+    close = nearest(lacking[0], names) if len(lacking) == 1 else []
+    what = "target column" if list(lacking) == [target] else "column"
+    return ZooError(
+        f"{path} has no {what}{'s' * (len(lacking) > 1)} {listed([f'{name!r}' for name in lacking])}",
+        f"did you mean: {', '.join(close)}" if close else None,
+        f"the file has: {listed(names)}",
+        why,
+    )
+
+
+def listed(words: Sequence[str]) -> str:
+    more = f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from zoo.config.sources import CsvSource
-from zoo.data.sources.cells import Part, Rejected, Wanted, part, typed
+from zoo.config.sources import CsvSource, File
+from zoo.data.sources.cells import Part, Rejected, Wanted, lacks, part, typed
 from zoo.data.sources.cells import column as column
-from zoo.data.sources.tables import lacks
 from zoo.data.sources.tables import read as read
 from zoo.data.sources.text import Scan, scan, text
 from zoo.errors import ZooError
@@ -95,7 +94,9 @@ class Table:
         for frame in self.parts(places, rejected=rejected):
             rows = np.flatnonzero(frame.index.to_numpy() > 0)
             whole = frame.iloc[rows]
-            found = {name: (whole[name], *typed(whole[name], one, self.source.missing, self.source.decimal)) for name, one in wanted.items()}
+            found = {
+                name: (whole[name], *typed(whole[name], one, self.source.missing, self.source.decimal)) for name, one in wanted.items()
+            }
             yield part(found, whole.index.to_numpy(), len(frame), rows, f"{self.path}, line", rejected)
 
     def _frame(self, cells: list[list[str]], lines: list[int], places: list[int]) -> pd.DataFrame:
@@ -142,7 +143,7 @@ def opened(path: Path, separators: str, wanted: Sequence[tuple[str, ...]] = (), 
     Raises:
         ZooError: the file is missing, empty, no text in its encoding, or a web page.
     """
-    source = source or CsvSource(kind="csv", file={"name": str(path)})
+    source = source or CsvSource(kind="csv", file=File(name=str(path)))
     seen = scan(path, source.encoding)
     known = {name for names in wanted for name in names}
     tables = [_headed(path, source.model_copy(update={"separator": one}), seen, known) for one in dict.fromkeys(separators)]
@@ -159,10 +160,12 @@ def _headed(path: Path, source: CsvSource, seen: Scan, known: set[str]) -> Table
     if source.header is False:
         return Table(path, source, [str(number) for number in range(len(first))], False, seen)
     names = list(source.header)
-    if known and known <= set(first):  # a table to be answered may well have the header that the training data lacks
-        return Table(path, source, first, True, seen)
     given = [name for name in names if not known or name in known]
+    if known and set(given) <= set(first):  # a table to be answered may well have the header that the training data lacks
+        return Table(path, source, first, True, seen)
     if len(first) not in (len(names), len(given)):
+        if known:  # under this separator it is another table: the columns that lack are told
+            return Table(path, source, first, True, seen)
         raise ZooError(f"{path} has {len(first)} columns in its first line, and source.header names {len(names)}: {', '.join(names)}")
     return Table(path, source, names if len(first) == len(names) else given, False, seen)
 
@@ -170,9 +173,9 @@ def _headed(path: Path, source: CsvSource, seen: Scan, known: set[str]) -> Table
 def _records(path: Path, source: CsvSource) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line that it begins in, blank lines before the first one left out."""
     csv.field_size_limit(LONGEST)
-    quoting = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
     with text(path, source.encoding) as file:
-        reader = csv.reader(chain(file, [END]), delimiter=source.separator, skipinitialspace=True, quoting=quoting)
+        quoting = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
+        reader = csv.reader(chain(file, [END]), delimiter=source.separator, skipinitialspace=True, quoting=quoting)  # type: ignore[arg-type]
         line, begun = 1, False
         try:
             for row in reader:

@@ -98,9 +98,7 @@ def _options(table: Table, wanted: Mapping[str, Wanted], places: list[int]) -> t
     gone = ["", *source.missing]
     return (
         csv.ReadOptions(block_size=BLOCK, column_names=names, skip_rows_after_names=int(table.headed), encoding=source.encoding),
-        csv.ParseOptions(
-            delimiter=source.separator, quote_char='"' if source.quoted else False, newlines_in_values=_has_quotes(table)
-        ),
+        csv.ParseOptions(delimiter=source.separator, quote_char='"' if source.quoted else False, newlines_in_values=_has_quotes(table)),
         csv.ConvertOptions(
             column_types=types,
             include_columns=[str(place) for place in places],

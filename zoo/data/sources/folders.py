@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from zoo.config.card import Card
 from zoo.config.sources import FolderSource
 from zoo.data import decoding, fetch_folder, store
-from zoo.data.sources.raw import Raw
+from zoo.data.sources.raw import FILE, Raw
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
@@ -49,8 +50,8 @@ class Found:
             target=self.labels[kept],
             ids=kept,
             given=None if self.given is None else self.given[kept],
-            beside={key: found[kept] for key, found in self.beside.items()},
-            files={source.folder.name: self.digest},
+            beside={FILE: np.array(self.files, object)[kept], **{key: found[kept] for key, found in self.beside.items()}},
+            files={self.path.resolve().name: self.digest},
             source_rows=len(self.files),
             rejected=rejected,
             stamp=store.key_of(facts),
@@ -72,8 +73,8 @@ def find(card: Card, source: FolderSource, suffixes: tuple[str, ...]) -> Found:
         ZooError: no such folder, no such files in it, no labels, or one class only.
     """
     path = fetch_folder.locate_folder(source.folder, card.folder, suffixes)
-    everything = fetch_folder.folder_files(path, source.folder)
-    files = [name for name in everything if name.lower().endswith(suffixes) and (path / name).is_file()]
+    everything = fetch_folder.entries(path, source.folder)
+    files = [name for name, is_file in everything.items() if is_file and name.lower().endswith(suffixes)]
     if not files:
         endings = ", ".join(sorted({Path(name).suffix for name in everything})[:10])
         raise ZooError(f"{path} holds no files that end in {', '.join(suffixes)}", f"it holds: {endings}" if endings else "it is empty")
@@ -125,7 +126,7 @@ def _classes(path: Path, has_parts: bool) -> set[str]:
     return {one.name for folder in above for one in folder.iterdir() if one.is_dir() and not one.name.startswith((".", "__MACOSX"))}
 
 
-def _note(path: Path, everything: list[str], kept: list[str], empty: set[str] | None) -> None:
+def _note(path: Path, everything: Iterable[str], kept: list[str], empty: set[str] | None) -> None:
     """One line on what in the folder is not like the rest."""
     others = sorted(set(everything) - set(kept))
     kinds = Counter(Path(name).suffix.lower() or "no ending" for name in others)

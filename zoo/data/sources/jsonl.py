@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.config.sources import JsonlSource
-from zoo.data.sources.cells import Fault, Part, Rejected, Wanted, part, typed
-from zoo.data.sources.tables import lacks
+from zoo.data.sources.cells import Fault, Part, Rejected, Wanted, lacks, part, typed
 from zoo.data.sources.tables import read as read
 from zoo.data.sources.text import as_text, scan, text
 from zoo.errors import ZooError

@@ -12,8 +12,7 @@ import pyarrow as pa
 from pyarrow import compute, parquet
 
 from zoo.config.sources import ParquetSource
-from zoo.data.sources.cells import Fault, Part, Rejected, Wanted, infinite, part, typed
-from zoo.data.sources.tables import lacks
+from zoo.data.sources.cells import Fault, Part, Rejected, Wanted, infinite, lacks, part, typed
 from zoo.data.sources.tables import read as read
 from zoo.errors import ZooError
 
@@ -44,7 +43,7 @@ class Table:
                     yield part(found, rows + first + 1, batch.num_rows, rows, f"{self.path}, row", rejected)
                     first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise ZooError(f"{self.path} cannot be read as Parquet: {str(error):.200}") from None
+            raise ZooError(f"{self.path} cannot be read as Parquet: {error!s:.200}") from None
         if not first:
             raise ZooError(f"{self.path} has no rows")
 
@@ -60,7 +59,7 @@ class Table:
 
 
 def _words(values: pa.Array, kind: pa.DataType) -> list[str]:
-    """Any column as text: a whole float has its .0, a moment is ISO 8601, what is missing is empty."""
+    """Any column as text: a whole float is 3, a moment is ISO 8601, what is missing is empty."""
     if pa.types.is_floating(kind):
         values = compute.if_else(compute.is_nan(values), None, values)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -74,6 +73,6 @@ def table(path: Path, source: ParquetSource) -> Table:
     try:
         return Table(path, source, parquet.read_schema(path).names)
     except pa.ArrowException as error:
-        raise ZooError(f"{path} is no Parquet file that can be read: {str(error):.200}") from None
+        raise ZooError(f"{path} is no Parquet file that can be read: {error!s:.200}") from None
     except OSError as error:
         raise ZooError(f"{path}: {error.strerror or error}") from None

@@ -13,9 +13,11 @@ import numpy as np
 
 from zoo.config.card import Card
 from zoo.data import fetch
+from zoo.data.mapped import release
 from zoo.data.windows import Windows, pick
 from zoo.errors import ZooError
 
+FILE = "zoo.file"  # in `Raw.beside`: the file of each example, where each is one
 BLOCK = 65_536  # rows of text that are hashed at once
 
 
@@ -26,7 +28,9 @@ class Taken(Mapping[str, Any]):
         self._features, self._rows = features, rows
 
     def __getitem__(self, name: str) -> Any:
-        return pick(self._features[name], self._rows)
+        found = pick(self._features[name], self._rows)
+        release(self._features[name])
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._features)
@@ -106,7 +110,7 @@ def read(card: Card) -> Raw:
         return raw
     if card.task in ("forecasting", "language"):
         return raw
-    raw.target = _labels(card, raw)
+    raw.target = _named(card, _labels(card, raw))
     if card.task == "classification" and len(np.unique(raw.target)) < 2:
         raise ZooError(
             f"the target '{card.target.name}' of the dataset '{card.name}' has one class only: {raw.target[0]!s}",
@@ -125,7 +129,7 @@ def _numbers(card: Card, raw: Raw) -> np.ndarray:
                 f"the target '{card.target.name}' of '{card.name}' is '{value}' in row {row + 1}, where a number is expected",
                 "task: classification?",
             ) from None
-    values = raw.target.astype(np.float64)
+    values: np.ndarray = raw.target.astype(np.float64, copy=False)
     with np.errstate(over="ignore"):
         _refuse_infinite(card, raw, values.astype(np.float32))
     return values
@@ -140,6 +144,14 @@ def _labels(card: Card, raw: Raw) -> np.ndarray:
         _refuse_infinite(card, raw, target)
         return target.astype(np.int64) if (target == np.round(target)).all() else target
     return target.astype(np.int64) if target.dtype.kind == "b" else target
+
+
+def _named(card: Card, labels: Any) -> Any:
+    """The labels by the names that the card's aliases give them."""
+    if not card.target.aliases:
+        return labels
+    values, which = np.unique(labels, return_inverse=True)
+    return np.array([card.target.aliases.get(str(value), str(value)) for value in values], object)[which]
 
 
 def _refuse_infinite(card: Card, raw: Raw, values: np.ndarray) -> None:

@@ -174,7 +174,7 @@ def _times(cells: pd.Series, file: str, dates: bool) -> np.ndarray:
         if len(numbers) and np.isfinite(numbers).all():
             return numbers
     moments = pd.to_datetime(words, format="ISO8601", errors="coerce", utc=True)
-    wrong = np.flatnonzero(moments.isna())
+    wrong = np.flatnonzero(~moments.dt.year.between(1678, 2261))  # NaT too; others are no nanoseconds
     if len(wrong):
         raise ZooError(
             f"{file}, line {cells.index[wrong[0]]}: '{words.iloc[wrong[0]]:.40}' in column '{cells.name}' is no time",
@@ -188,7 +188,8 @@ def _refuse_equal(one: Series, frame: pd.DataFrame, first: int, column: str) -> 
     if len(equal):
         lines = [frame.index[row - first] for row in one.rows[equal[0] : equal[0] + 2]]
         raise ZooError(
-            f"{one.file}, line {lines[1]}: the time '{frame[column].loc[lines[1]]}' of line {lines[0]} again" + f", of '{one.name}'" * bool(one.name),
+            f"{one.file}, line {lines[1]}: the time '{frame[column].loc[lines[1]]}' stands in line {lines[0]} already",
+            f"both of the series '{one.name}'" if one.name else None,
             "several series in one table are told apart by series.id; means of what falls together are taken with series.step, as 1h",
         )
     return one
@@ -197,7 +198,8 @@ def _refuse_equal(one: Series, frame: pd.DataFrame, first: int, column: str) -> 
 def _on_grid(one: Series, step: str) -> Series:
     """The means of what falls into each step, from the first to the last; NaN in a gap."""
     index = pd.DatetimeIndex(one.times)
-    count = (index[-1] - index[0]) / ((index[0] + pd.tseries.frequencies.to_offset(step) * 2) - index[0]) * 2
+    two = (index[0] + pd.tseries.frequencies.to_offset(step) * 2) - index[0]
+    count = 2 * (float(index.asi8[-1]) - float(index.asi8[0])) / two.as_unit("ns").value  # a difference of dates would overflow
     if count > STEPS:
         raise ZooError(f"{one.file}: a grid of {step} would have {count:,.0f} steps", "use a longer series.step")
     table = pd.DataFrame(one.values, index=index).assign(row=one.rows)
@@ -234,7 +236,7 @@ def _told(card: Card, source: Any) -> dict[str, list[Any]]:
         told = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ZooError(f"{path} is no JSON that can be read: {error}") from None
-    spans = [span for one in told.values() for span in one] if isinstance(told, dict) and all(isinstance(v, list) for v in told.values()) else [0]
-    if not all(isinstance(span, str) or (isinstance(span, list) and len(span) == 2) for span in spans):
-        raise ZooError(f"{path}: times by file name are expected, as {{\"a.csv\": [[\"2014-04-10 07:15\", \"2014-04-11 16:45\"]]}}")
+    lists = list(told.values()) if isinstance(told, dict) else [None]
+    if not all(isinstance(one, list) and all(isinstance(span, str) or len(span) == 2 for span in one) for one in lists):
+        raise ZooError(f'{path}: times by file name are expected, as {{"a.csv": [["2014-04-10 07:15", "2014-04-11 16:45"]]}}')
     return dict(told)

@@ -22,15 +22,13 @@ from zoo.data import fetch, store
 from zoo.data.sources import gathered
 from zoo.data.sources.cells import Part, Rejected, Stumble, Wanted
 from zoo.data.sources.gathered import Columns
-from zoo.data.sources.raw import Raw
+from zoo.data.sources.raw import FILE, Raw
 from zoo.data.sources.words import Words
-from zoo.errors import ZooError, nearest
 
 log = logging.getLogger("zoo")
 
 BIG = 1 << 28  # bytes of all files from which on the columns are files of the store, on every machine
 READER = 1  # raised whenever the same file would be read otherwise
-SHOWN = 20  # names in a message
 IDS, LINES, TARGET = "\0ids", "\0lines", "\0target"
 
 
@@ -258,11 +256,13 @@ def _decoded(plan: Plan, raw: Raw, columns: dict[str, Any], files: list[tuple[st
         start += size
     rows_ = np.concatenate(kept)
     return Raw(
-        features={key: one if len(features) == 1 else np.concatenate([other[key] for other in features]) for key, one in features[0].items()},
+        features={
+            key: one if len(features) == 1 else np.concatenate([other[key] for other in features]) for key, one in features[0].items()
+        },
         target=raw.target[rows_],
         ids=raw.ids[rows_],
         given=None if raw.given is None else raw.given[rows_],
-        beside={name: values[rows_] for name, values in raw.beside.items()},
+        beside={FILE: np.asarray(names[rows_]), **{name: values[rows_] for name, values in raw.beside.items()}},
         files=raw.files,
         source_rows=raw.source_rows,
         rejected=raw.rejected,
@@ -291,20 +291,3 @@ def frame(plan: Plan, path: Path, rejected: list[str]) -> pd.DataFrame:
     made = pd.DataFrame({name: columns[name] for name in plan.wanted}, index=columns[LINES])
     made.attrs["file"] = str(path)
     return made
-
-
-def lacks(path: Path, names: Sequence[str], lacking: Sequence[str], target: str | None, why: str | None = None) -> ZooError:
-    """That a file has no columns of some names."""
-    close = nearest(lacking[0], names) if len(lacking) == 1 else []
-    what = "target column" if list(lacking) == [target] else "column"
-    return ZooError(
-        f"{path} has no {what}{'s' * (len(lacking) > 1)} {listed([f'{name!r}' for name in lacking])}",
-        f"did you mean: {', '.join(close)}" if close else None,
-        f"the file has: {listed(names)}",
-        why,
-    )
-
-
-def listed(words: Sequence[str]) -> str:
-    more = f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more

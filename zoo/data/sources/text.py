@@ -104,7 +104,9 @@ def scan(path: Path, encoding: str = "utf-8") -> Scan:
 
 def _refuse_page(path: Path, letters: str) -> None:
     if letters.lstrip()[:64].lower().startswith(PAGE):
-        raise ZooError(f"{path} is a web page, not a table", "it may be an error page, or the page around the file: download the file itself")
+        raise ZooError(
+            f"{path} is a web page, not a table", "it may be an error page, or the page around the file: download the file itself"
+        )
 
 
 def _no_text(path: Path, encoding: str) -> ZooError:
@@ -137,9 +139,11 @@ def _place(line: bytes, encoding: str) -> int:
 
 
 def as_text(value: Any) -> str:
-    """A value of another format as it would stand in a table of text: 3, 0.5, true; "" where there is none."""
+    """A value of another format as it would stand in a table of text: 3, 0.5, true; a whole float as 3; "" where there is none."""
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return str(value)

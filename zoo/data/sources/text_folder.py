@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,7 @@ SUFFIXES = (".txt", ".text", ".md", ".html", ".htm")
 def read(card: Card, source: TextFolderSource) -> Raw:
     """`text` str (n,). Raises ZooError for a file that is not UTF-8 text (`on_error: skip` leaves it out)."""
     found = find(card, source, SUFFIXES)
-    with ThreadPoolExecutor() as pool:
-        texts = list(pool.map(_text, (found.path / name for name in found.files), chunksize=64))
+    texts = [_text(found.path / name) for name in found.files]  # threads would only wait for each other
     bad = [f"{name}: {text[0]}" for name, text in zip(found.files, texts, strict=True) if isinstance(text, tuple)]
     if bad and source.on_error == "refuse":
         more = f"and {len(bad) - 1:,} more files" if len(bad) > 1 else None

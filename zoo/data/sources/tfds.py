@@ -101,7 +101,7 @@ def _parts(builder: Any, source: TfdsSource, target: Leaf) -> dict[str, str]:
     """Part -> split. `test` may be lacking, or without labels: then the builder's validation split is the test part."""
     splits = list(builder.info.splits)
     spare = next((one for one in ("validation", "valid", "val", "dev") if one in splits), None)
-    test = source.test
+    test = source.test or None
     if test == "test" and ("test" not in splits or _hidden(builder, "test", target)):
         test = spare if spare != source.val else None
     val = source.val or (spare if test and spare != test else None)
@@ -182,30 +182,67 @@ def _batches(builder: Any, split: str, taken: dict[str, Leaf], card: Card | None
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    from zoo.data import images
-
-    shape = card.image.shape if card and card.image else None
-    encoded = {leaf.path: tfds.decode.SkipDecoding() for leaf in taken.values() if leaf.kind == "image" and leaf.feature.shape != shape}
+    decoded = [leaf.path for leaf in taken.values() if card and card.image and _is_decoded(builder, leaf, card.image.shape)]
 
     def pick(example: Any) -> Any:
         return {name: _value(tf, example, leaf, card) for name, leaf in taken.items()}
 
-    data = _examples(builder, split, {path[0]: skip for path, skip in encoded.items()}).map(pick).batch(BATCH)
-    if shape and encoded:
-        data = data.map(lambda one: {**one, "image": images.pixels_of(one["image"], list(shape))}, num_parallel_calls=2)
+    decoders: dict[str, Any] = {}
+    for leaf in leaves(builder.info.features).values():  # an image that nobody asks for is not decoded
+        if leaf.kind == "image" and leaf.path not in decoded:
+            place = decoders if len(leaf.path) == 1 else decoders.setdefault(leaf.path[0], {})
+            place[leaf.path[-1]] = tfds.decode.SkipDecoding()
+    data = _examples(builder, split, decoders).map(pick).batch(BATCH)
+    if card and card.image and not decoded:
+        shape, fit = list(card.image.shape), card.image.fit
+        data = data.map(lambda one: {**one, "image": _pixels(one["image"], shape, fit)}, num_parallel_calls=2)
     for batch in data.as_numpy_iterator():
         yield {name: _typed(values, taken[name], name == TARGET) for name, values in batch.items()}
 
 
+def _is_decoded(builder: Any, leaf: Leaf, shape: tuple[int, ...]) -> bool:
+    """Whether TFDS gives an image's pixels as we would: of its own size, and not by whatever decoder it finds on the machine."""
+    return leaf.kind == "image" and leaf.feature.shape == shape and not _is_stepped(builder)
+
+
+def _pixels(files: Any, shape: list[int], fit: str) -> Any:
+    """Encoded images as what is served for them: uint8, for they are whole numbers 0..255."""
+    import tensorflow as tf
+
+    from zoo.data import images
+
+    return tf.cast(images.pixels_of(files, shape, fit), tf.uint8)
+
+
 def _examples(builder: Any, split: str, decoders: dict[str, Any]) -> Any:
-    """A split as tf.data, in the order of its files; formats of random access only are stepped through."""
+    """A split as tf.data, in the order of its files."""
     import tensorflow_datasets as tfds
 
+    if _is_stepped(builder):
+        return _stepped(builder, split, decoders)
     config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    return builder.as_dataset(split=split, decoders=decoders or None, read_config=config, shuffle_files=False)
+
+
+def _is_stepped(builder: Any) -> bool:
+    import tensorflow_datasets as tfds
+
+    return bool(builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD)
+
+
+def _stepped(builder: Any, split: str, decoders: dict[str, Any]) -> Any:
+    """The same of a format that TFDS gives an example at a time only."""
+    import tensorflow as tf
+
     try:
-        return builder.as_dataset(split=split, decoders=decoders or None, read_config=config, shuffle_files=False)
-    except NotImplementedError as error:
-        raise ZooError(f"tfds: {builder.info.full_name} cannot be read: {error}") from None
+        source = builder.as_data_source(split=split, decoders=decoders or None)
+    except ImportError as error:
+        raise ZooError(f"tfds: {builder.info.full_name} is prepared as array_record: {error}", "pip install array-record") from None
+    spec = dict(builder.info.features.get_tensor_spec())
+    for name, skipped in decoders.items():
+        encoded = tf.TensorSpec((), tf.string)
+        spec[name] = {**spec[name], **dict.fromkeys(skipped, encoded)} if isinstance(skipped, dict) else encoded
+    return tf.data.Dataset.from_generator(lambda: iter(source), output_signature=spec)
 
 
 def _value(tf: Any, example: Any, leaf: Leaf, card: Card | None) -> Any:

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.config.sources import TfrecordSource
-from zoo.data.sources.cells import Fault, Part, Rejected, Wanted, infinite, part, typed
-from zoo.data.sources.tables import lacks
+from zoo.data.sources.cells import Fault, Part, Rejected, Wanted, infinite, lacks, part, typed
 from zoo.data.sources.tables import read as read
 from zoo.data.sources.text import as_text
 from zoo.errors import ZooError
@@ -63,7 +62,9 @@ class Table:
                 yield tf.io.parse_example(batch, features), len(batch)
                 first += len(batch)
         except tf.errors.DataLossError:
-            raise ZooError(f"{self.path}: what stands behind record {first} is no TFRecord, or cut off", "is it written to its end?") from None
+            raise ZooError(
+                f"{self.path}: what stands behind record {first} is no TFRecord, or cut off", "is it written to its end?"
+            ) from None
         except (tf.errors.InvalidArgumentError, tf.errors.OpError) as error:
             told = next((line for line in str(error.message).splitlines() if line.strip()), "")
             raise ZooError(

@@ -90,7 +90,11 @@ class Words:
         return (values, *more) if more else values
 
     def __eq__(self, word: Any) -> Any:
-        return (np.asarray(self.known[:]) == word)[self.codes] if isinstance(word, str) and not isinstance(self.known, Texts) else self[:] == word
+        return (
+            (np.asarray(self.known[:]) == word)[self.codes]
+            if isinstance(word, str) and not isinstance(self.known, Texts)
+            else self[:] == word
+        )
 
     def __ne__(self, word: Any) -> Any:
         return ~(self == word)

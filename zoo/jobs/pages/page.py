@@ -1,0 +1,26 @@
+"""What a page is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Section:
+    """A heading with a picture or a table below it."""
+
+    title: str
+    image: str = ""
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@dataclass
+class Page:
+    """One thing that bears the name."""
+
+    title: str
+    lead: str
+    facts: list[tuple[str, str]]
+    sections: list[Section]
