@@ -282,7 +282,7 @@ def tfds(given: Given) -> list[dict[str, Any]]:
     examples = tf.data.Dataset.from_tensor_slices({"image": images, "label": np.arange(size) % 10})
     made = {"features": features, "split_datasets": {"train": examples}, "data_dir": str(given.folder / "tfds"), "description": "made"}
     builder = library.dataset_builders.store_as_tfds_dataset("made_images", version="1.0.0", **made)
-    source = {"kind": "tfds", "name": "made_images", "data_dir": str(given.folder / "tfds"), "test": None}
+    source = {"kind": "tfds", "name": "made_images", "data_dir": str(given.folder / "tfds"), "test": False}
     data = prepared(card(source=source, image={"shape": [64, 64, 3]}))
     plain = builder.as_dataset("train", shuffle_files=True, as_supervised=False).map(
         lambda one: (tf.cast(one["image"], tf.float32), one["label"]), tf.data.AUTOTUNE

@@ -148,7 +148,7 @@ def test_html_names_classes_by_one_rule_and_draws_any_name(zoo):
         Path(f"datasets/{name}.yaml").write_text(f"title: {name}\nlicence: none\ntask: classification\n{text}")
         assert zoo("show", name, "--html").out == f"wrote     {name}.html\n"
     page = Path("money.html").read_text()
-    for part in ("<td>$x_$</td><td>number</td>", "Categories of the training split", ">category</td>", "$5_$"):
+    for part in ("<td>$x_$</td><td>number</td>", "Words of the training split", ">category</td>", "$5_$"):
         assert part in page
     few = load_card("few")
     classes = few.target.model_copy(update={"classes": tuple(f"class {n}" for n in range(8))})

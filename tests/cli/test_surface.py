@@ -21,6 +21,7 @@ SURFACE = {
     "runs": {"--state", "--runs", "--json"},
     "show": {"--augment", "--html", "--runs", "--bundles"},
     "check": {"--json"},
+    "new": {"--name", "--target", "--json", "--task"},
     "schema": set(),
     "catalogue": {"--check"},
     "doctor": set(),

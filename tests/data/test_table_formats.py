@@ -85,7 +85,8 @@ def test_parquet(tmp_path):
 
 
 def test_tfrecord(tmp_path):
-    rows = [{**row, "a": row["a"] if row["a"] is None else float(row["a"]), "yes": row["yes"] if row["yes"] is None else int(row["yes"])} for row in ROWS]
+    kinds = {"a": float, "yes": int}
+    rows = [{name: kinds[name](one) if name in kinds and one is not None else one for name, one in row.items()} for row in ROWS]
     for packed in ("", "GZIP"):
         raw = read(card_of(records(tmp_path / f"t{packed}.tfrecord", rows, packed), columns=COLUMNS))
         assert values(raw) == EXPECTED

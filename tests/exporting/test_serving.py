@@ -109,7 +109,7 @@ def test_a_broken_image_file_is_named_by_bundle_and_run(digits: Bundle, digits_r
         for inputs in (good, {"bytes": good}, np.array(good, object)):
             np.testing.assert_allclose(answer(inputs)["scores"], right, atol=1e-5)
         assert answer(good[0])["label"].shape == (1,)
-        with pytest.raises(ZooError, match="image 1 of the input cannot be decoded"):
+        with pytest.raises(ZooError, match="file 1 of the input cannot be decoded"):
             answer([good[0], good[1][:40], good[2]])
 
 

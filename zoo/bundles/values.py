@@ -168,8 +168,8 @@ def answers_to_files(
             try:
                 call({"bytes": np.array([file], object)})
             except refusal:
-                told = f"image {number} of the input cannot be decoded ({len(file)} bytes)"
-                raise ZooError(told, "PNG, JPEG, BMP and GIF files are taken") from None
+                told = f"file {number} of the input cannot be decoded ({len(file)} bytes)"
+                raise ZooError(told, "images are taken as PNG, JPEG, BMP, GIF and WebP files, sounds as WAV files") from None
         raise
 
 

@@ -240,7 +240,7 @@ def _table(path: Path, wanted: Mapping[str, Input], how: Mapping[str, Any]) -> I
     columns = {name: Wanted(**typed.get(group[0], {"type": one})) for name, group, one in zip(places, names, kinds, strict=True)}
     rows: list[Any] = []
     for part in table.typed(columns, Rejected(skip=False)):
-        cells = [_served(part.columns[name]) for name in places]
+        cells: list[Any] = [_served(part.columns[name]) for name in places]
         if kind == "series":
             rows.extend(zip(*cells, strict=True))
             continue

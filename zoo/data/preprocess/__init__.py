@@ -23,6 +23,7 @@ import keras
 import numpy as np
 
 from zoo.config.card import Card
+from zoo.data.mapped import release
 from zoo.data.preprocess import target as targets
 from zoo.data.windows import Windows
 
@@ -39,6 +40,7 @@ def fit(card: Card, train: Mapping[str, Any], train_target: Any, target: Any, mo
         target: the whole target, of which only the set of class names is taken.
         modality: what the model takes.
     """
+    release(target)  # the training rows were picked from it
     spec = {**_kind(card.kind).fit(card, train, modality), "target": targets.fit(card, train_target, target)}
     columns = card.text.columns if card.text else card.series.columns if card.series else None
     return {**spec, "columns": list(columns)} if columns else spec  # of a table, that one input is made of

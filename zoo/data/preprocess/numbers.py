@@ -27,6 +27,7 @@ def fit(values: np.ndarray, way: Mapping[str, Any]) -> Spec:
     """
     known = values[~np.isnan(values)]
     fill = _fill(known, way["fill"])
+    del known  # of many rows each copy counts
     filled = _clipped(np.where(np.isnan(values), np.float32(fill), values), way["clip"]).astype(np.float64)
     found: Spec = {"fill": fill}
     if way["clip"] is not None:

@@ -132,6 +132,7 @@ def _numbers(card: Card, raw: Raw) -> np.ndarray:
     values: np.ndarray = raw.target.astype(np.float64, copy=False)
     with np.errstate(over="ignore"):
         _refuse_infinite(card, raw, values.astype(np.float32))
+    release(raw.target)
     return values
 
 
