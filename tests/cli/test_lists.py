@@ -137,7 +137,7 @@ def test_html_pages_are_whole(zoo, name, expected):
 
 def test_html_names_classes_by_one_rule_and_draws_any_name(zoo):
     from zoo.data import prepare
-    from zoo.jobs import pages
+    from zoo.jobs.pages import data as data_page
 
     Path("datasets").mkdir()
     images = np.zeros((60, 4, 4, 1), np.uint8)
@@ -154,7 +154,7 @@ def test_html_names_classes_by_one_rule_and_draws_any_name(zoo):
     classes = few.target.model_copy(update={"classes": tuple(f"class {n}" for n in range(8))})
     named = few.model_copy(update={"target": classes})
     for one, expected in ((few, ["3", "7"]), (named, ["class 3", "class 7"])):
-        assert pages._labels(prepare(one), np.arange(2)) == expected
+        assert data_page._labels(prepare(one), np.arange(2)) == expected
 
 
 CARDS = {

@@ -176,9 +176,7 @@ def test_the_catalogue_decides_where_nothing_is_asked_for(iris_run: Run, monkeyp
     unmeasured = replace(registry.entry("linear"), exports=())
     monkeypatch.setattr(registry, "entry", lambda name: unmeasured)
     assert release._formats(iris_run) == ("saved_model",)
-    asked = SimpleNamespace(
-        experiment=SimpleNamespace(export=SimpleNamespace(formats=("onnx",))), data={"preprocess": {"kind": "table"}}
-    )
+    asked = SimpleNamespace(experiment=SimpleNamespace(export=SimpleNamespace(formats=("onnx",))), data={"preprocess": {"kind": "table"}})
     assert release._formats(asked) == ("saved_model", "onnx")
 
 
