@@ -4,9 +4,37 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+BLOCK = 1 << 20  # rows that are looked at together where there are more
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """All rows, a block at a time."""
+    return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
+
+
+def gather(values: Any, rows: np.ndarray) -> np.ndarray:
+    """`values[rows]`, copied. Of many rows a block at a time: NumPy would copy all their numbers to 8 bytes, and a map would be
+    held as a whole."""
+    if len(rows) <= BLOCK:
+        return np.asarray(values[rows])
+    found = np.empty((len(rows), *values.shape[1:]), values.dtype)
+    for part in blocks(len(rows)):
+        found[part] = values[rows[part]]
+        release(values)
+    return found
+
+
+def places(mask: Any) -> np.ndarray:
+    """`np.flatnonzero`, of many rows as int32, at half the memory."""
+    if len(mask) <= BLOCK:
+        return np.flatnonzero(mask)
+    found = [np.flatnonzero(mask[part]) + part.start for part in blocks(len(mask))]
+    return np.concatenate([one.astype(np.int32) for one in found] if len(mask) < 2**31 else found)
 
 
 class Mapped:

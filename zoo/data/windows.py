@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.mapped import gather
+
 # What `Raw.beside` holds of windows, so that splits can cut them: the number of the series, and of the last step that is asked
 # for its time (or its place in the series) and its row number.
 SERIES, UNTIL, LAST = "zoo.series", "zoo.until", "zoo.last"
@@ -80,8 +82,8 @@ class Rows:
 
 
 def pick(values: Any, rows: np.ndarray) -> Any:
-    """Rows of an array, copied, or of windows, not copied."""
-    return values.pick(rows) if isinstance(values, Windows) else values[rows]
+    """Rows of an array, copied, or of windows, not copied; words stay codes."""
+    return values.pick(rows) if hasattr(values, "pick") else gather(values, rows)
 
 
 def steps_of(windows: Windows, before: int = 0, after: int = 0) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.mapped import release
+from zoo.data.mapped import blocks, gather, release
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,21 +77,23 @@ class Words:
         return function(*plain, **{key: np.asarray(one) if isinstance(one, Words) else one for key, one in kwargs.items()})
 
     def _unique(self, return_inverse: bool = False, return_counts: bool = False, **_: Any) -> Any:
-        counts = np.bincount(self.codes, minlength=len(self.known))
+        counts = sum(np.bincount(self.codes[part], minlength=len(self.known)) for part in blocks(len(self)))
+        counts = np.asarray(counts, np.int64)
+        release(self.codes)
         there = np.flatnonzero(counts)
         values, place = np.unique(self.known[there], return_inverse=True)
         more: list[np.ndarray] = []
         if return_inverse:
             back = np.zeros(len(self.known), np.int64)
             back[there] = place
-            more.append(back[self.codes])
+            more.append(self.numbers(back))
         if return_counts:
             more.append(np.bincount(place, counts[there]).astype(np.int64))
         return (values, *more) if more else values
 
     def __eq__(self, word: Any) -> Any:
         return (
-            (np.asarray(self.known[:]) == word)[self.codes]
+            self.numbers(np.asarray(self.known[:]) == word)
             if isinstance(word, str) and not isinstance(self.known, Texts)
             else self[:] == word
         )
@@ -109,4 +111,18 @@ class Words:
 
     def pick(self, rows: np.ndarray) -> Words:
         """Some of them, still as codes."""
-        return Words(np.asarray(self.codes[rows]), self.known)
+        return Words(gather(self.codes, rows), self.known)
+
+    def numbers(self, of_known: np.ndarray) -> np.ndarray:
+        """What stands for each word, from what stands for each known one."""
+        return gather(of_known, self.codes)
+
+
+def numbered(labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The different labels, sorted, and the place of each row's among them, int32 (n,)."""
+    if isinstance(labels, Words) and not isinstance(labels.known, Texts):
+        values = np.unique(labels)
+        place = {value: index for index, value in enumerate(values.tolist())}
+        return values, labels.numbers(np.array([place.get(word, -1) for word in labels.known.tolist()], np.int32))
+    values, which = np.unique(labels, return_inverse=True)
+    return values, which.astype(np.int32)

@@ -9,13 +9,15 @@ import numpy as np
 
 from zoo.config import Card
 from zoo.data import Dataset, prepare, preprocess
-from zoo.data.windows import pick
+from zoo.data.windows import Windows, pick
 from zoo.jobs.pages import drawing
 from zoo.jobs.pages.page import Page, Section
 
 SAMPLES = {"image": 40, "audio": 20, "series": 20, "text": 12, "table": 10}
 COLUMNS = ("column", "type", "missing", "different values")
+POINTS = 3000  # of a long series that are drawn
 CHANNELS = 6  # of a series that are drawn
+LOOK = 2000  # examples that a distribution is made of
 TEXT = 400  # characters of a text that are shown
 
 
@@ -71,7 +73,12 @@ def _images(data: Dataset) -> list[Section]:
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
         return labels[place]
 
-    return [Section(f"{len(rows)} of the training images", drawing.grid(len(rows), 10, 1.25, draw))]
+    some = data.raw.features["image"][data.rows["train"][:LOOK]].reshape(min(LOOK, len(data.rows["train"])), -1)
+    about = {"brightness": some.mean(-1, dtype=np.float64), "contrast": some.std(-1, dtype=np.float64)}
+    return [
+        Section(f"{len(rows)} of the training images", drawing.grid(len(rows), 10, 1.25, draw)),
+        Section("Mean and spread of an image's pixels, training split", drawing.histograms(about)),
+    ]
 
 
 def _sounds(data: Dataset) -> list[Section]:
@@ -83,13 +90,18 @@ def _sounds(data: Dataset) -> list[Section]:
         axes.set_ylim(-1, 1)
         return labels[place]
 
-    return [Section(f"{len(rows)} of the training sounds, their waves", drawing.grid(len(rows), 5, 1.1, draw))]
+    waves = np.asarray(data.raw.features["audio"][data.rows["train"][:LOOK]], np.float64)
+    power = 10 * np.log10(np.maximum(np.square(waves).mean(-1), 1e-10))
+    return [
+        Section(f"{len(rows)} of the training sounds, their waves", drawing.grid(len(rows), 5, 1.1, draw)),
+        Section("Loudness, decibels below full scale, training split", drawing.histograms({"loudness": power})),
+    ]
 
 
 def _series(data: Dataset) -> list[Section]:
     rows = _some(data)
     forecast = data.card.task == "forecasting"
-    labels = ["history and what came" for _ in rows] if forecast else _labels(data, rows)
+    labels = [f"from row {data.raw.ids[row]:,}" for row in rows] if forecast else _labels(data, rows)
 
     def draw(axes: Any, place: int) -> str:
         values = np.asarray(data.raw.features["series"][rows[place]])
@@ -99,7 +111,35 @@ def _series(data: Dataset) -> list[Section]:
             axes.plot(np.arange(len(ahead)) + len(values), ahead, linewidth=0.9, color=drawing.INK)
         return labels[place]
 
-    return [Section(f"{len(rows)} of the training {'windows' if forecast else 'series'}", drawing.grid(len(rows), 5, 1.3, draw))]
+    what = "windows, and in black what is to be forecast" if forecast else "series"
+    drawn = Section(f"{len(rows)} of the training {what}", drawing.grid(len(rows), 5, 1.3, draw))
+    return [*_whole(data), drawn, Section("Values, training split", drawing.histograms(_channels(data)))]
+
+
+def _whole(data: Dataset) -> list[Section]:
+    """The long series that windows are cut from, and where what is asked for in each split stands."""
+    series = data.raw.features["series"]
+    if not isinstance(series, Windows):
+        return []
+    figure, axes = drawing.figure(10, 3)
+    every = slice(None, None, max(1, len(series.values) // POINTS))
+    places = np.arange(len(series.values))[every]
+    for channel in range(min(CHANNELS, series.values.shape[1])):
+        axes.plot(places, series.values[every, channel], linewidth=0.6)
+    for shade, (name, rows) in zip((0.0, 0.08, 0.16), data.rows.items(), strict=True):
+        starts = series.starts[rows] + series.length
+        axes.axvspan(starts.min(), starts.max(), color=drawing.INK, alpha=shade, linewidth=0)
+        axes.text(starts.mean(), axes.get_ylim()[1], name, ha="center", fontsize=8, color=drawing.INK)
+    axes.set_xlabel("row")
+    return [Section("The whole series, by split", drawing.png(figure))]
+
+
+def _channels(data: Dataset) -> dict[str, np.ndarray]:
+    """The values of each channel in some of the training examples."""
+    rows = data.rows["train"][:: max(1, len(data.rows["train"]) // 500)]
+    values = np.asarray(data.raw.features["series"][rows])
+    names = (data.card.series and data.card.series.columns) or [f"channel {place}" for place in range(values.shape[-1])]
+    return {name: values[..., place].reshape(-1) for place, name in enumerate(names)}
 
 
 def _texts(data: Dataset) -> list[Section]:
