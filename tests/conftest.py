@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +25,16 @@ def _folders_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def checkout() -> Path:
     """The root of the repository."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sets that `unpack.py` of the data folder makes ordinary folders of."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    script = Path(os.environ["ZOO_DATA_DIR"], "unpack.py")
+    if not script.is_file():
+        pytest.skip("ZOO_DATA_DIR has no unpack.py")
+    made = runpy.run_path(str(script))
+    for name in ("unpack_cifar10", "unpack_imdb"):
+        made[name](folder)
+    return folder

@@ -81,7 +81,7 @@ def assemble(experiment: Experiment) -> Assembled:
     entry = registry.entry(experiment.model.name)
     data = prepare(experiment.card, entry.modality, batch_size=train.batch_size, seed=train.seed)
     assert experiment.task is not None
-    task = tasks.make(experiment.task.name, data.spec["target"])
+    task = tasks.make(experiment.task.name, data.spec["target"], experiment.task.threshold)
     keras.utils.set_random_seed(train.seed)  # the weights do not depend on what was drawn before
     facts = {key: value for key, value in {**data.facts, **task.facts()}.items() if key in entry.facts}
     model = registry.create_model(entry.name, weights=experiment.model.weights, **facts, **experiment.model.hparams)
@@ -189,7 +189,7 @@ def open_run(run: Run) -> Opened:
     spec = run.data["preprocess"]
     assert run.experiment.task is not None
     preprocess.served_names(spec)  # imports what its kind is made of: Keras knows layers of ours only then
-    task = tasks.make(run.experiment.task.name, spec["target"])
+    task = tasks.make(run.experiment.task.name, spec["target"], run.experiment.task.threshold)
     preprocess.inputs_of(spec)  # this imports the layers of its kind, which the file names
     return Opened(run, task, spec, load_keras(run.path / "preprocess.keras"), load_keras(run.path / "model.keras"))
 

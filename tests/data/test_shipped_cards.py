@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import runpy
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -272,19 +271,6 @@ REAL = {
     "wine_quality": (1_599, 1_039, 240, 320),
 }
 real_files = pytest.mark.skipif("ZOO_DATA_DIR" not in os.environ, reason="ZOO_DATA_DIR is not set")
-
-
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory) -> Path:
-    """The sets that `unpack.py` of the data folder makes ordinary folders of."""
-    folder = tmp_path_factory.mktemp("unpacked")
-    script = Path(os.environ["ZOO_DATA_DIR"], "unpack.py")
-    if not script.is_file():
-        pytest.skip("ZOO_DATA_DIR has no unpack.py")
-    made = runpy.run_path(str(script))
-    for name in ("unpack_cifar10", "unpack_imdb"):
-        made[name](folder)
-    return folder
 
 
 @real_files

@@ -136,6 +136,19 @@ def test_the_threshold_is_the_best_one_of_val_even_where_scores_are_almost_1(mon
         assert found == pytest.approx(best, abs=1e-9)
 
 
+def test_the_threshold_is_fitted_for_accuracy_where_that_is_asked_for():
+    rng = np.random.default_rng(0)
+    outputs = rng.normal(-1, 1.5, (300, 1)).astype(np.float32)
+    y = (rng.random(300) < 1 / (1 + np.exp(-outputs[:, 0]))).astype(np.int32)
+    found = {}
+    for threshold in ("f1_macro", "accuracy"):
+        task = tasks.make("classification", {"classes": ["no", "yes"]}, threshold)
+        found[threshold] = metrics_of(task, outputs, y, task.fit_reading(outputs, y))
+    assert found["accuracy"]["accuracy"] == pytest.approx(max(((outputs[:, 0] >= cut) == y).mean() for cut in outputs[:, 0]))
+    assert found["accuracy"]["accuracy"] > found["f1_macro"]["accuracy"]
+    assert found["accuracy"]["f1_macro"] < found["f1_macro"]["f1_macro"]
+
+
 def test_reading_json_is_what_was_applied(binary, digits):
     table = pd.read_parquet(binary.path / "predictions.parquet")
     reading = binary.reading

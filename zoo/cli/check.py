@@ -59,4 +59,7 @@ def _tell(finding: Finding) -> None:
 def _next(dataset: str, done: Audit) -> str:
     if done.count("error"):
         return f"zoo check {dataset}   once it is mended"
-    return f"zoo experiments --dataset {dataset}"
+    from zoo.config import load_card
+    from zoo.jobs.experiments import command_for
+
+    return command_for(load_card(dataset))

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 def predict(
     model: Annotated[str, typer.Argument(metavar="RUN|BUNDLE", help="A run's folder, ID or NAME@last; a bundle's folder or name.")],
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV tables, .npy or .npz arrays, or image files.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Tables (CSV, Parquet, JSON lines), .npy or .npz arrays, or image, WAV and .txt files."),
+    ],
     out: Annotated[str | None, typer.Option("-o", "--out", metavar="FILE.csv", help="Write the answers here instead of to stdout.")] = None,
     runs: Runs = None,
     bundles: Bundles = None,
 ) -> None:
-    """Answer raw values: CSV, a row an example."""
+    """Answer raw values; the answers are CSV, a row an example."""
     from zoo.bundles import Bundle
     from zoo.runs import home
 

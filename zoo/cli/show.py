@@ -40,8 +40,10 @@ def show(
 
     found = _found(name, home("runs", runs), home("bundles", bundles))
     if html or augment:
-        from zoo.jobs.pages import write_augmented, write_page
+        from zoo.jobs.pages import augmented, write_augmented, write_page
 
+        if augment:
+            augmented(name, [thing for _, thing in found])  # what it refuses needs no TensorFlow
         quiet.tensorflow()
         for wanted, write in ((html, write_page), (augment, write_augmented)):
             if wanted:
@@ -136,7 +138,7 @@ def card(one: Card) -> None:
     from zoo.config.sources import TfdsSource
 
     tables.say(f"{one.name}      dataset      {one.title}")
-    split = ", ".join(f"{key} {_plain(value)}" for key, value in one.split.model_dump().items())
+    split = ", ".join(f"{key} {_plain(value)}" for key, value in one.split.model_dump(exclude_none=True).items())
     target = f"{one.target.name}" + (f", {len(one.target.classes)} classes: {', '.join(one.target.classes)}" if one.target.classes else "")
     tables.facts(
         [
@@ -144,6 +146,7 @@ def card(one: Card) -> None:
             ("target", target + (f", in {one.target.unit}" if one.target.unit else "")),
             ("holds", f"{lists.holds(one)}; models may take it as {' or '.join(one.gives)}"),
             ("split", split),
+            ("group", one.group or ""),
             ("licence", one.licence),
             ("homepage", one.homepage or ""),
             ("citation", one.citation or ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import tables
+from zoo.config.metrics import METRICS
 
 if TYPE_CHECKING:
     from zoo.bundles import Bundle
@@ -64,7 +65,25 @@ def run_facts(run: Run) -> Facts:
     told = ""
     if goal:
         told = f"{run.experiment.goal}: {'met' if goal['met'] else 'missed'}" + ("" if goal["met"] else f", it is {_exact(goal['value'])}")
-    return [("reads", reads(run.reading)), ("goal", told), ("run", str(run.path)), ("report", str(run.path / "report.html"))]
+    return [
+        ("reads", reads(run.reading)),
+        ("note", verdict(run)),
+        ("goal", told),
+        ("run", str(run.path)),
+        ("report", str(run.path / "report.html")),
+    ]
+
+
+def verdict(run: Run) -> str:
+    """A word where the model is worth no more than who looks at no input; else nothing."""
+    task, metrics = str(run.facts["task"]), run.metrics
+    shown = [(metrics["test"].get(name), metrics["baseline"]["test"].get(name), METRICS[task][name]) for name in SHOWN[task]]
+    better = [said > base if way == "max" else said < base for said, base, way in shown if said is not None and base is not None]
+    if not better or any(better):
+        return ""
+    going = run.facts.get("best_epoch") == run.facts.get("epochs")
+    more = f"; it was still getting better: --set train.epochs={3 * int(run.facts['epochs'])}" if going else ""
+    return f"no better than {BASELINE[task]}{more}"
 
 
 def reads(reading: dict[str, Any]) -> str:

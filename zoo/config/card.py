@@ -114,8 +114,9 @@ class Card(Part):
 
     @model_validator(mode="after")
     def _one_kind_of_input(self) -> Card:
-        if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
-            raise ValueError(f"a card has one of {', '.join(KINDS)}")
+        held = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(held) != 1:
+            raise ValueError(f"a card has one of {', '.join(KINDS)}; this one has {' and '.join(held) or 'none'}")
         if self.columns is not None and not self.columns:
             raise ValueError("columns is empty")
         if "stratified" in (self.split.kind, getattr(self.split, "by", "")) and self.task != "classification":
@@ -164,6 +165,9 @@ class Card(Part):
             if column.type not in ("number", "boolean") and source in ("sklearn", "npz"):
                 raise ValueError(f"column '{name}' is a {column.type}, and a {source} source holds numbers only")
         return self
+
+    def __repr__(self) -> str:
+        return f"Card('{self.name}', {self.kind}, {self.task})"
 
     @property
     def name(self) -> str:

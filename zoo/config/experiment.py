@@ -55,12 +55,16 @@ class ModelChoice(Named):
 
 
 class TaskChoice(Named):
-    """A task by name. What a forecast is made of may be told here; else the card's `series` says it."""
+    """A task by name. What a forecast is made of may be told here; else the card's `series` says it.
+
+    `threshold`, of two classes, is the metric of val that the threshold is the best for; default: `f1_macro`.
+    """
 
     name: Literal["classification", "regression", "forecasting", "reconstruction", "language"]
     horizon: PositiveInt | None = None
     history: PositiveInt | None = None
     season: PositiveInt | None = None
+    threshold: Literal["f1_macro", "accuracy"] | None = None
 
     @model_serializer(mode="wrap")
     def _said_only(self, handler: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def explain(kind: type[BaseModel], document: Document, noun: str, error: Validat
             parent = ".".join(map(str, path[:-1]))
             return ZooError(f"{key} is not a setting of {parent or noun}", _right_key(kind, path, document.value))
         case "missing":
-            return ZooError(f"{key} is missing")
+            return ZooError(f"{key} is missing", "one that fits: zoo models" if path == ("model",) else None)
         case "union_tag_not_found":
             return ZooError(f"{key}.{_tag(problem)} is missing")
         case "union_tag_invalid":
@@ -72,10 +72,11 @@ def _right_key(kind: type[BaseModel], path: KeyPath, value: Any) -> str | None:
     """The keys most like the last word of `path`: those that may stand there, else those of the whole document."""
     here = ".".join(map(str, path[:-1]))
     beside = [name for part in _parts_at(kind, path[:-1], value) for name in part.model_fields]
-    close = nearest(path[-1], beside)
+    everywhere = dotted_keys(kind)
+    exact = [key for key in everywhere if key.rpartition(".")[2] == path[-1]]
+    close = [] if exact else nearest(path[-1], beside)
     if close:
         return f"did you mean: {', '.join(f'{here}.{name}' if here else name for name in close)}"
-    everywhere = dotted_keys(kind)
     words = nearest(path[-1], [key.rpartition(".")[2] for key in everywhere])
     found = [key for key in everywhere if key.rpartition(".")[2] in words[:1]]
     return f"did you mean: {', '.join(found[:3])}" if found else f"known here: {', '.join(dict.fromkeys(beside))}"

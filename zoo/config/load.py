@@ -107,6 +107,8 @@ def _as_asked(card: Card, experiment: Experiment, task: TaskChoice, document: ya
         changes["preprocess"] = merged(card.preprocess, experiment.preprocess)
     if experiment.augment is not None:
         changes["augment"] = experiment.augment
+    if task.threshold and task.name != "classification":
+        raise ZooError(f"{document.at(('task', 'threshold'))}: task.threshold is for classification, and the task is {task.name}")
     windows = {key: value for key in WINDOWS if (value := getattr(task, key)) is not None}
     if windows:
         if card.series is None:

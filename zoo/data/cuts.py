@@ -10,24 +10,32 @@ from typing import Any
 import numpy as np
 
 from zoo.config.card import Card
+from zoo.data.mapped import blocks, numbers_of
 from zoo.data.sources import Raw
-from zoo.data.windows import LAST, SERIES, UNTIL, Windows
+from zoo.data.sources.words import numbered
+from zoo.data.windows import LAST, SERIES, UNTIL, Windows, pick
 from zoo.errors import ZooError
 
 DRAWS = 64  # orders of the groups that are tried: the one whose parts come nearest to what is wanted is taken
 BYTES = 1 << 26  # hashed at once
 MANY = 10_000  # groups; of so many any order comes near
+LARGE = 1_000_000  # rows; more are cut a block at a time,
+BLOCK = 1 << 20  # of so many: another number is another split, as another seed is
 
 
-def cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def every_row(raw: Raw) -> np.ndarray:
+    """The number of each row."""
+    return np.arange(len(raw), dtype=numbers_of(len(raw)) if len(raw) > LARGE else np.int64)
+
+
+def cut(card: Card, rows: np.ndarray, fraction: float, labels: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The rows that are kept, and a fraction drawn from them; with labels (of all rows) each class keeps its share."""
-    from sklearn.model_selection import train_test_split
-
     if len(rows) < 2:
         raise ZooError(f"the dataset '{card.name}' has too few rows to split")
     size = min(max(1, round(fraction * len(rows))), len(rows) - 1)
-    if labels is not None:
-        values, counts = np.unique(labels[rows], return_counts=True)
+    mine = None if labels is None else pick(labels, rows)
+    if mine is not None:
+        values, counts = np.unique(mine, return_counts=True)
         if counts.min() < 2 or size < len(values) or len(rows) - size < len(values):
             rare = f"'{values[counts.argmin()]}' has {counts.min()} of {len(rows)} rows"
             raise ZooError(
@@ -36,8 +44,36 @@ def cut(card: Card, rows: np.ndarray, fraction: float, labels: np.ndarray | None
                 else f"the dataset '{card.name}' cannot be split by class: {size} and {len(rows) - size} rows for {len(values)} classes",
                 "add examples, merge rare classes, or use split: {kind: random}",
             )
-    kept, cut = train_test_split(rows, test_size=size, random_state=seed, stratify=None if labels is None else labels[rows])
+    if len(rows) > LARGE:
+        drawn = _drawn(len(rows), size, mine, seed)
+        return rows[~drawn], rows[drawn]
+    from sklearn.model_selection import train_test_split
+
+    kept, cut = train_test_split(rows, test_size=size, random_state=seed, stratify=None if mine is None else np.asarray(mine))
     return kept, cut
+
+
+def _drawn(rows: int, size: int, labels: Any, seed: int) -> np.ndarray:
+    """Which of many rows are drawn, bool (rows,): `size` of them at random, of each label its share (the largest remainders are
+    rounded up), as one shuffle of all would draw them. How many a block gives follows the hypergeometric distribution."""
+    which = np.broadcast_to(np.int32(0), rows) if labels is None else numbered(labels)[1]
+    left = np.zeros(which.max() + 1, np.int64)
+    for part in blocks(rows, BLOCK):
+        left += np.bincount(which[part], minlength=len(left))
+    share = size * left / rows
+    wanted = np.floor(share).astype(np.int64)
+    wanted[np.argsort(wanted - share, kind="stable")[: size - wanted.sum()]] += 1
+    rng, drawn = np.random.default_rng([seed, rows]), np.zeros(rows, bool)
+    for part in blocks(rows, BLOCK):
+        labels_here = which[part].astype(np.min_scalar_type(len(left)))
+        order = rng.permutation(len(labels_here))
+        order = order[np.argsort(labels_here[order], kind="stable")]  # a label behind the other, each in a random order
+        there = np.bincount(labels_here, minlength=len(left))
+        now = rng.hypergeometric(wanted, left - wanted, there)
+        place = np.arange(len(order)) - np.repeat(np.cumsum(there) - there, there)
+        drawn[part.start + order[place < np.repeat(now, there)]] = True
+        wanted, left = wanted - now, left - there
+    return drawn
 
 
 def cut_groups(card: Card, groups: np.ndarray, wanted: Sequence[float], seed: int) -> np.ndarray:

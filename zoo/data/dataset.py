@@ -24,7 +24,7 @@ from zoo.errors import ZooError
 log = logging.getLogger("zoo")
 
 
-@dataclass
+@dataclass(repr=False)
 class Dataset:
     """A card's examples in one modality.
 
@@ -44,6 +44,9 @@ class Dataset:
     graph: keras.Model
     batch_size: int = 64
     seed: int = 1
+
+    def __repr__(self) -> str:
+        return f"Dataset('{self.card.name}', {self.spec['modality']}: {self.describe()})"
 
     from_dataframe = staticmethod(given.from_dataframe)
     from_arrays = staticmethod(given.from_arrays)
@@ -150,6 +153,6 @@ def prepare(card: Card, modality: str | None = None, *, batch_size: int = 64, se
 def _check_classes(card: Card, spec: preprocess.Spec, raw: Raw, train: np.ndarray) -> None:
     if card.task != "classification":
         return
-    unseen = sorted(set(map(str, np.unique(raw.target))) - set(map(str, np.unique(raw.target[train]))))
+    unseen = sorted(set(map(str, np.unique(raw.target))) - set(map(str, np.unique(pick(raw.target, train)))))
     if unseen:
         log.warning("note: %d classes have no training row, as '%s': they cannot be learned", len(unseen), unseen[0])

@@ -282,7 +282,10 @@ def _labels(y: Any, rows: int) -> np.ndarray:
     labels = np.asarray(y)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.ndim != 1:
-        raise ZooError(f"y has shape {labels.shape}, where one label or number a row is expected", "of one-hot labels: y.argmax(-1)")
+        raise ZooError(
+            f"y has shape {labels.shape}, where one label or number a row is expected",
+            "one-hot labels: y.argmax(-1); of several targets, one at a time",
+        )
     if len(labels) != rows:
         raise ZooError(f"x has {rows} rows, and y {len(labels)}")
     return labels if labels.dtype.kind in "biuf" else labels.astype(str)

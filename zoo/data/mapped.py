@@ -12,29 +12,45 @@ import numpy as np
 BLOCK = 1 << 20  # rows that are looked at together where there are more
 
 
-def blocks(size: int) -> Iterator[slice]:
+def many(values: Any) -> bool:
+    """Whether there are so many that each copy counts."""
+    return len(values) > BLOCK
+
+
+def blocks(size: int, block: int | None = None) -> Iterator[slice]:
     """All rows, a block at a time."""
-    return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
+    step = block or BLOCK
+    return (slice(start, min(start + step, size)) for start in range(0, size, step))
 
 
 def gather(values: Any, rows: np.ndarray) -> np.ndarray:
     """`values[rows]`, copied. Of many rows a block at a time: NumPy would copy all their numbers to 8 bytes, and a map would be
     held as a whole."""
-    if len(rows) <= BLOCK:
+    if not many(rows):
         return np.asarray(values[rows])
     found = np.empty((len(rows), *values.shape[1:]), values.dtype)
     for part in blocks(len(rows)):
         found[part] = values[rows[part]]
         release(values)
+        release(rows)
     return found
 
 
 def places(mask: Any) -> np.ndarray:
     """`np.flatnonzero`, of many rows as int32, at half the memory."""
-    if len(mask) <= BLOCK:
+    if not many(mask):
         return np.flatnonzero(mask)
-    found = [np.flatnonzero(mask[part]) + part.start for part in blocks(len(mask))]
-    return np.concatenate([one.astype(np.int32) for one in found] if len(mask) < 2**31 else found)
+    found, end = np.empty(np.count_nonzero(mask), numbers_of(len(mask))), 0
+    for part in blocks(len(mask)):
+        there = np.flatnonzero(mask[part])
+        found[end : end + len(there)] = there + part.start
+        end += len(there)
+    return found
+
+
+def numbers_of(size: int) -> type[np.signedinteger]:
+    """The type of the numbers of so many rows, where memory counts."""
+    return np.int32 if size < 2**31 else np.int64
 
 
 class Mapped:

@@ -12,8 +12,10 @@ import numpy as np
 from zoo.config.card import Card
 from zoo.config.features import DatetimeFeature
 from zoo.config.splits import FixedSplit, FoldSplit, GivenSplit, GroupSplit, HashSplit, ShuffledSplit, TimeSplit
-from zoo.data.cuts import by_steps, by_time, cut, cut_groups, fractions, last_rows, shared_steps, spans
+from zoo.data.cuts import by_steps, by_time, cut, cut_groups, every_row, fractions, last_rows, shared_steps, spans
+from zoo.data.mapped import blocks, places, release
 from zoo.data.sources import Raw
+from zoo.data.windows import pick
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
@@ -30,7 +32,7 @@ def split(card: Card, raw: Raw) -> Rows:
     """
     rows = KINDS[type(card.split)](card, raw, card.split)
     mixed = raw.given is not None and not isinstance(card.split, GivenSplit)
-    if mixed and (raw.given[np.concatenate([rows["train"], rows["val"]])] == "test").any():  # type: ignore[index]
+    if mixed and any((pick(raw.given, rows[name]) == "test").any() for name in ("train", "val")):
         log.warning("note: split: %s mixes the source's own test part into what is learned; kind: given keeps it apart", card.split.kind)
     empty = [name for name in SPLITS if len(rows[name]) == 0]
     if empty:
@@ -45,7 +47,7 @@ def split(card: Card, raw: Raw) -> Rows:
 
 def _shuffled(card: Card, raw: Raw, plan: ShuffledSplit) -> Rows:
     labels = raw.target if plan.kind == "stratified" else None
-    rest, test = cut(card, np.arange(len(raw)), plan.test, labels, plan.seed)
+    rest, test = cut(card, every_row(raw), plan.test, labels, plan.seed)
     train, val = cut(card, rest, plan.val * len(raw) / len(rest), labels, plan.seed)
     return {"train": train, "val": val, "test": test}
 
@@ -63,7 +65,7 @@ def _given(card: Card, raw: Raw, plan: GivenSplit) -> Rows:
     labels = raw.target if card.task == "classification" else None
     if labels is not None:
         _refuse_unseen(card, labels, given)
-    rows = {name: np.flatnonzero(given == name) for name in SPLITS}
+    rows = {name: places(given == name) for name in SPLITS}
     if not len(rows["val"]):
         rows["train"], rows["val"] = _val_of(card, raw, plan, rows, labels)
     return rows
@@ -106,8 +108,8 @@ def _val_of(card: Card, raw: Raw, plan: GivenSplit, rows: Rows, labels: np.ndarr
 
 def _refuse_unseen(card: Card, labels: np.ndarray, given: np.ndarray) -> None:
     """Raises ZooError where the test part holds labels that the training part lacks: nothing could learn them."""
-    known = np.unique(labels[given == "train"])
-    unseen = [f"'{label}'" for label in np.unique(labels[given == "test"]) if label not in known]
+    known, asked = (np.unique(pick(labels, places(given == name))) for name in ("train", "test"))
+    unseen = [f"'{label}'" for label in asked if label not in known]
     if unseen:
         raise ZooError(
             f"the test part of '{card.name}' holds labels that its training part lacks: {', '.join(unseen[:10])}",
@@ -219,8 +221,11 @@ def manifest(card: Card, raw: Raw, rows: Rows) -> dict[str, Any]:
     parts: dict[str, dict[str, Any]] = {}
     listed = sum(map(len, rows.values())) <= LISTED
     for name in SPLITS:
-        ids = raw.ids[rows[name]]
-        parts[name] = {"rows": len(ids), "ids_sha256": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest()}
+        digest = hashlib.sha256()
+        for part in blocks(len(rows[name])):
+            digest.update(raw.ids[rows[name][part]].astype("<i8").tobytes())
+            release(raw.ids)
+        parts[name] = {"rows": len(rows[name]), "ids_sha256": digest.hexdigest()}
         if listed:
-            parts[name]["ids"] = ids.tolist()
+            parts[name]["ids"] = raw.ids[rows[name]].tolist()
     return {"split": card.split.model_dump(mode="json"), "parts": parts}

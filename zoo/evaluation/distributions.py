@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from zoo.data import Dataset, preprocess
+from zoo.data.mapped import blocks, many
+from zoo.data.preprocess import categories, numbers
+from zoo.data.windows import pick
 from zoo.evaluation.parts import Judged
 
 BINS = 10
@@ -52,7 +55,8 @@ def _of(data: Dataset, name: str) -> dict[str, Any]:
         case "text":
             texts = values[rows]
             return {"kind": "text", "count": len(rows), "characters": of_numbers(np.array([len(text) for text in texts], np.float32))}
-    return of_words(values[rows]) if values.dtype.kind == "O" else of_numbers(values[rows])
+    mine = pick(values, rows)
+    return of_words(mine) if values.dtype.kind == "O" else of_numbers(mine)
 
 
 def _in_parts(values: Any, rows: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -88,23 +92,26 @@ def of_numbers(values: np.ndarray) -> dict[str, Any]:
         `count` of the known, `missing`, `mean`, `std`, `min`, `max`; `edges`, rising, at most BINS - 1; `counts`, one more:
         below the first edge, from each edge to below the next, and from the last edge on.
     """
-    known = values[~np.isnan(values)].astype(np.float64)
+    known = values[~np.isnan(values)]
+    known = known if many(known) else known.astype(np.float64)  # of many rows each copy counts
     told: dict[str, Any] = {"kind": "number", "count": len(known), "missing": len(values) - len(known)}
     if len(known) == 0:
         return {**told, "mean": None, "std": None, "min": None, "max": None, "edges": [], "counts": [0]}
-    moments = {"mean": known.mean(), "std": known.std(), "min": known.min(), "max": known.max()}
-    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS))
+    moments = {"mean": numbers.mean(known), "std": numbers.deviation(known), "min": known.min(), "max": known.max()}
+    edges = np.unique(numbers.quantiles(known, np.arange(1, BINS) / BINS))
     return {**told, **{name: float(value) for name, value in moments.items()}, **_binned(known, edges)}
 
 
 def _binned(values: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
-    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    counts = np.zeros(len(edges) + 1, np.int64)
+    for part in blocks(len(values)):
+        counts += np.bincount(np.searchsorted(edges, values[part], side="right"), minlength=len(counts))
     return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def of_words(values: np.ndarray) -> dict[str, Any]:
+def of_words(values: Any) -> dict[str, Any]:
     """How often each word stands there, the TOP most frequent ones; "" is a missing value."""
-    counts = Counter(values.tolist())
+    counts = categories.counted(values)
     missing = counts.pop("", 0)
     frequent = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TOP]
     known = counts.total()

@@ -47,12 +47,19 @@ def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
 
 def answers(task: Task, outputs: np.ndarray, reading: dict[str, Any]) -> dict[str, np.ndarray]:
     """The named answers to all outputs, read CHUNK rows at a time; text as str."""
-    pieces = [task.read(tf.constant(outputs[start : start + CHUNK]), reading) for start in range(0, len(outputs), CHUNK)]
-    return {name: np.concatenate([_as_text(piece[name].numpy()) for piece in pieces]) for name in pieces[0]}
+    known: dict[bytes, str] = {}
+    pieces = [
+        {name: _as_text(found.numpy(), known) for name, found in task.read(tf.constant(outputs[start : start + CHUNK]), reading).items()}
+        for start in range(0, len(outputs), CHUNK)
+    ]
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-def _as_text(values: np.ndarray) -> np.ndarray:
-    return np.array([one.decode() for one in values], object) if values.dtype == object else values
+def _as_text(values: np.ndarray, known: dict[bytes, str]) -> np.ndarray:
+    """Equal texts are one str."""
+    if values.dtype != object:
+        return values
+    return np.array([known.setdefault(one, one.decode()) for one in values], object)
 
 
 def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry, shelf
-from zoo.config import Experiment, load_experiment
+from zoo.config import Card, Experiment, load_card, load_experiment
 from zoo.config.load import absolute
 from zoo.errors import ZooError
 from zoo.runs import UNFINISHED, Run, all_runs, held, home
@@ -40,11 +40,25 @@ def _explain(name: str) -> None:
     for noun, option, known in (("dataset", "--dataset", shelf.names("datasets")), ("model", "--model", registry.entries())):
         if name in known:
             using = [one.name for one in _readable() if name == (one.card.name if noun == "dataset" else one.model.name)]
+            borrowed = f"run one of another's with it: {command_for(load_card(name))}" if noun == "dataset" and not using else None
             raise ZooError(
                 f"no experiment named '{name}': that is a {noun}",
                 f"experiments of it: {', '.join(using) or 'none yet'}      zoo experiments {option} {name}",
-                f"run one: zoo run {using[0]}" if using else None,
+                f"run one: zoo run {using[0]}" if using else borrowed,
             )
+
+
+def command_for(card: Card) -> str:
+    """What to type to learn from a card: its own experiment, one on it, one whose model takes such data, or where to look for a model."""
+    known = list(_readable())
+    own = [one.name for one in known if one.card.name == card.name]
+    if own:
+        return f"zoo run {card.name if card.name in own else own[0]}"
+    for one in known:
+        entry = registry.entry(one.model.name)
+        if entry.modality in card.gives and card.task in entry.tasks and one.card.kind == card.kind:
+            return f"zoo run {one.name} --set dataset={card.name}"
+    return f"zoo models --modality {card.gives[0]} --task {card.task}"
 
 
 def _readable() -> Iterator[Experiment]:

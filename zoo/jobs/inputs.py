@@ -85,7 +85,7 @@ def check(paths: Iterable[Path]) -> None:
 
 def _check(path: Path) -> None:
     if path.is_dir():
-        raise ZooError(f"{path} is a folder, where a file is expected")
+        raise ZooError(f"{path} is a folder, where a file is expected", f"all files in it: {path}/*")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -229,7 +229,7 @@ def _table(path: Path, wanted: Mapping[str, Input], how: Mapping[str, Any]) -> I
     kind = alone(wanted)
     if kind in ("image", "audio"):
         raise ZooError(f"{path}: {'images' if kind == 'image' else 'sounds'} are expected, as {kind} files or in an .npy or .npz file")
-    from zoo.data.sources.cells import Rejected, Wanted
+    from zoo.data.sources.cells import Rejected, Wanted, lacks
 
     named = wanted[kind].get("columns", [kind]) if kind else None
     names: list[tuple[str, ...]] = [(name,) for name in named] if named else [(one["name"], served) for served, one in wanted.items()]
@@ -237,6 +237,9 @@ def _table(path: Path, wanted: Mapping[str, Input], how: Mapping[str, Any]) -> I
     kinds = [dtype] * len(names) if dtype else ["number" if one["dtype"] == "float32" else "category" for one in wanted.values()]
     table = _opened(path, names, how)
     places = [next((name for name in group if name in table.names), group[0]) for group in names]
+    lacking = [name for name in places if name not in table.names]
+    if lacking and TABLES[suffix(path)] in ("csv", "parquet"):
+        raise lacks(path, table.names, lacking, None, "a column without values may be empty, but it must stand there")
     columns = {name: Wanted(**typed.get(group[0], {"type": one})) for name, group, one in zip(places, names, kinds, strict=True)}
     rows: list[Any] = []
     for part in table.typed(columns, Rejected(skip=False)):

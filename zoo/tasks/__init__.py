@@ -27,8 +27,11 @@ TASKS: dict[str, type[Task]] = {"classification": Classification, "regression": 
 __all__ = ["TASKS", "Classification", "Forecasting", "Regression", "Task", "make"]
 
 
-def make(name: str, target: dict[str, Any]) -> Task:
-    """The task `name` for a fitted target: `{classes, …}`, `{mean, std, unit, …}` or `{columns, horizon, …}`."""
+def make(name: str, target: dict[str, Any], threshold: str | None = None) -> Task:
+    """The task `name` for a fitted target: `{classes, …}`, `{mean, std, unit, …}` or `{columns, horizon, …}`.
+
+    `threshold`, of classification, is the metric that its threshold is fitted for.
+    """
     if name not in TASKS:
         raise ZooError(f"no task named '{name}'", did_you_mean(name, TASKS))
-    return TASKS[name](target)
+    return Classification(target, threshold) if threshold else TASKS[name](target)

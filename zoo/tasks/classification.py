@@ -1,7 +1,7 @@
 """Classification, binary and multiclass: one logit for two classes, else one a class.
 
 The reading, fitted on val: a temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) that makes probabilities
-honest, and for two classes the threshold that gives the best macro F1.
+honest, and for two classes the threshold that gives the best macro F1, or the best accuracy where the experiment says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Classification:
 
     name = "classification"
 
-    def __init__(self, target: dict[str, Any]) -> None:
+    def __init__(self, target: dict[str, Any], threshold: str = "f1_macro") -> None:
+        self.threshold = threshold  # the metric that it is the best for, on val
         self.classes: list[str] = list(target["classes"])
         self.binary = len(self.classes) == 2
 
@@ -61,7 +62,7 @@ class Classification:
         temperature = self._temperature(outputs, y)
         reading: Reading = {"task": self.name, "classes": self.classes, "temperature": temperature}
         if self.binary:
-            reading["threshold"] = _threshold(np.asarray(self.scores(outputs, reading))[:, 1], y)
+            reading["threshold"] = _threshold(np.asarray(self.scores(outputs, reading))[:, 1], y, self.threshold)
         return reading
 
     def _temperature(self, outputs: np.ndarray, y: np.ndarray) -> float:
@@ -154,8 +155,8 @@ def _two_sided(outputs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros_like(outputs), outputs], -1) if outputs.shape[-1] == 1 else outputs
 
 
-def _threshold(positive: np.ndarray, y: np.ndarray) -> float:
-    """The probability (a float32) from which the second class is said: best macro F1, and of equals the one nearest to a half."""
+def _threshold(positive: np.ndarray, y: np.ndarray, metric: str) -> float:
+    """The probability (a float32) from which the second class is said: best by the metric, and of equals the one nearest to a half."""
     order = np.argsort(positive, kind="stable")
     values, truth = positive[order], y[order]
     cuts = np.flatnonzero(np.diff(values) > 0) + 1  # below a cut the first class is said
@@ -163,19 +164,23 @@ def _threshold(positive: np.ndarray, y: np.ndarray) -> float:
         return 0.5
     ones_below = np.concatenate([[0], np.cumsum(truth)])[cuts]
     ones, size = truth.sum(), len(truth)
-    hit1, said1 = ones - ones_below, size - cuts
-    hit0 = cuts - ones_below
-    f1 = hit1 / (said1 + ones) + hit0 / (cuts + (size - ones))
+    quality = _quality(metric, cuts, ones_below, ones, size)
     middles = (values[cuts - 1] + values[cuts]) / 2
     middles = np.where(middles > values[cuts - 1], middles, values[cuts])  # nothing lies between two neighbouring floats
     half = np.searchsorted(values, 0.5)
-    hit1, hit0 = ones - truth[:half].sum(), half - truth[:half].sum()
-    f1_half = hit1 / (size - half + ones) + hit0 / (half + (size - ones))
-    best = f1.max()
-    if f1_half >= best - 1e-12:
+    best = quality.max()
+    if _quality(metric, half, truth[:half].sum(), ones, size) >= best - 1e-12:
         return 0.5
-    equals = middles[f1 >= best - 1e-12]
+    equals = middles[quality >= best - 1e-12]
     return float(equals[np.abs(equals - 0.5).argmin()])
+
+
+def _quality(metric: str, below: Any, ones_below: Any, ones: Any, size: int) -> Any:
+    """Accuracy, or twice the macro F1, where the first class is said of the `below` lowest of `size` examples."""
+    hit0, hit1 = below - ones_below, ones - ones_below
+    if metric == "accuracy":
+        return (hit0 + hit1) / size
+    return hit1 / (size - below + ones) + hit0 / (below + size - ones)
 
 
 def _top(scores: np.ndarray, y: np.ndarray, k: int) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoo import shelf
 from zoo.data.audit import classes, columns, drift, images, rows
 from zoo.data.audit.finding import SEVERITIES, Finding
+from zoo.data.mapped import release
 
 if TYPE_CHECKING:
     from zoo.data.dataset import Dataset
@@ -20,7 +21,8 @@ log = logging.getLogger("zoo")
 Check = Callable[["Dataset"], list[Finding]]
 CHEAP: tuple[Check, ...] = (rows.broken, rows.torn_groups, rows.equal_rows, classes.missing, columns.missing, columns.constant)
 CHECKS: tuple[Check, ...] = (*CHEAP, columns.giveaway, images.alike, drift.drift, classes.counts)
-SMALL = 1 << 30  # bytes of examples that a glance reads
+SMALL = 1 << 30  # bytes that a glance reads, and makes of the rows:
+ROW = 160  # bytes a row
 
 
 def audit(data: Dataset) -> list[Finding]:
@@ -30,9 +32,12 @@ def audit(data: Dataset) -> list[Finding]:
 
 def glance(data: Dataset) -> list[Finding]:
     """Errors and warnings of the cheap checks, for who trains; of much data none, as reading it would take a while."""
-    if sum(getattr(values, "nbytes", 0) for values in data.raw.features.values()) > SMALL:
+    if ROW * len(data.raw) + sum(getattr(values, "nbytes", 0) for values in data.raw.features.values()) > SMALL:
         return []
-    return _sorted([finding for check in CHEAP for finding in check(data) if finding.severity != "note"])
+    found = [finding for check in CHEAP for finding in check(data) if finding.severity != "note"]
+    for values in data.raw.features.values():
+        release(values)
+    return _sorted(found)
 
 
 def tell(data: Dataset) -> None:

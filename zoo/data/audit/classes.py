@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.data import preprocess
 from zoo.data.audit.finding import Finding, percent, some
+from zoo.data.windows import pick
 
 if TYPE_CHECKING:
     from zoo.data.dataset import Dataset
@@ -44,4 +45,4 @@ def counts(data: Dataset) -> list[Finding]:
 
 
 def _counts(data: Dataset, rows: np.ndarray) -> np.ndarray:
-    return np.bincount(preprocess.encode_target(data.spec, np.asarray(data.raw.target)[rows]), minlength=len(data.classes or ()))
+    return np.bincount(preprocess.encode_target(data.spec, pick(data.raw.target, rows)), minlength=len(data.classes or ()))

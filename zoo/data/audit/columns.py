@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.data.audit.finding import Finding, percent, sample, some
+from zoo.data.windows import pick
 
 if TYPE_CHECKING:
     from zoo.config.features import Column
@@ -38,8 +39,8 @@ def missing(data: Dataset) -> list[Finding]:
 
 def constant(data: Dataset) -> list[Finding]:
     """Columns that hold one value in all of train, missing ones apart."""
-    train = data.rows["train"] if data.card.kind == "table" else slice(None)
-    found = [name for name, values in _columns(data).items() if _is_constant(np.asarray(values[train]))]
+    of_train = (lambda values: pick(values, data.rows["train"])) if data.card.kind == "table" else np.asarray
+    found = [name for name, values in _columns(data).items() if _is_constant(np.asarray(of_train(values)))]
     advice = "it tells nothing: leave it out"
     return [Finding("warning", "constant columns", f"'{name}' has one value only in train", (), advice) for name in found]
 

@@ -11,7 +11,9 @@ import pandas as pd
 from zoo.config.splits import by_group
 from zoo.data.audit.finding import Finding, percent, some
 from zoo.data.cuts import spans
+from zoo.data.mapped import release
 from zoo.data.sources.raw import FILE
+from zoo.data.sources.words import numbered
 from zoo.data.splits import groups_of
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def _leaks(data: Dataset, whole: np.ndarray, is_table: bool) -> list[Finding]:
 
 def _contradictions(data: Dataset, inputs: np.ndarray) -> list[Finding]:
     _, which, counts = np.unique(inputs, return_inverse=True, return_counts=True)
-    labels = np.unique(np.asarray(data.raw.target), return_inverse=True)[1]
+    labels = numbered(data.raw.target)[1]
     least, most = np.full(len(counts), labels.max()), np.zeros(len(counts), labels.dtype)
     np.minimum.at(least, which, labels)
     np.maximum.at(most, which, labels)
@@ -100,6 +102,7 @@ def keys(columns: dict[str, Any]) -> np.ndarray:
     for name in sorted(columns):
         values = columns[name]
         one = _rows(values) if values.ndim > 1 else _column(np.asarray(values), text=name == "text")
+        release(values)
         found = (found * np.uint64(1_000_003)) ^ (one + np.uint64(0x9E3779B97F4A7C15))  # the order of the columns counts
     return np.asarray(found, np.uint64)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from zoo.data.mapped import blocks
 from zoo.data.preprocess.layers import as_float32
+from zoo.data.sources.words import Words
 from zoo.errors import ZooError
 
 UNKNOWN = "\x00unknown"  # no word of a text file can be this; where one is, it is unknown
@@ -20,17 +23,28 @@ SALT = [1, 2]  # of SipHash: another one would be another order of the buckets
 Spec = dict[str, Any]
 
 
-def fit(name: str, words: np.ndarray, way: Mapping[str, Any]) -> Spec:
+def counted(words: Any) -> Counter[str]:
+    """How often each word stands in a column, str objects (n,), Words, or Pairs; a block at a time."""
+    if isinstance(words, Words):
+        known, counts = np.unique(words, return_counts=True)
+        return Counter(dict(zip(known.tolist(), counts.tolist(), strict=True)))
+    found: Counter[str] = Counter()
+    for part in blocks(len(words)):
+        found.update(words[part].tolist())
+    return found
+
+
+def fit(name: str, words: Any, way: Mapping[str, Any]) -> Spec:
     """A vocabulary, sorted, or a number of buckets.
 
     Args:
         name: for messages.
-        words: the training split's, str objects (n,) with "" for missing.
+        words: the training split's, as `counted` takes them, with "" for missing.
         way: `settings("category", …)`.
     """
     if way["hash"]:
         return {"buckets": way["hash"], "salt": SALT}
-    counts = Counter(words.tolist())
+    counts = counted(words)
     for word in ("", UNKNOWN):
         counts.pop(word, None)
     kept = [word for word, count in counts.items() if count >= way["min_count"] and _is_text(word)]
@@ -71,6 +85,20 @@ def joined(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Pairs of words as one, str objects (n,); "" where one of the two is missing. `Cross` in NumPy."""
     left, right = words_of(left), words_of(right)
     return np.where((left == "") | (right == ""), "", left + BETWEEN + right)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two columns as one of pairs, joined where they are looked at."""
+
+    left: Any
+    right: Any
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return joined(self.left[rows], self.right[rows])
 
 
 @keras.saving.register_keras_serializable("zoo")

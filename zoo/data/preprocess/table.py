@@ -16,6 +16,7 @@ from keras import layers
 from zoo.bundles import identifiers
 from zoo.config.card import Card
 from zoo.config.preparing import settings
+from zoo.data.mapped import blocks
 from zoo.data.preprocess import categories, dates, numbers, text
 from zoo.data.preprocess.layers import Bins, Clip, Interpolate, Missing, Nothing, OneHot, Places, Scale, Stack, Standardise, YesNo
 from zoo.errors import ZooError
@@ -32,7 +33,7 @@ def fit(card: Card, train: Mapping[str, Any], modality: str) -> Spec:
     kept: dict[str, np.ndarray] = {}
     for name, column in (card.columns or {}).items():
         values = train[name]
-        if np.isnan(values).all() if values.dtype.kind == "f" else (values == "").all():
+        if all(_is_missing(values[part]) for part in blocks(len(values))):
             raise ZooError(f"column '{name}' of '{card.name}' is missing in every training row", "leave it out of the card's columns")
         kind, fitted = _column(card, name, column, values)
         found[kind].append({"name": name, "input": served[name], **fitted})
@@ -41,6 +42,10 @@ def fit(card: Card, train: Mapping[str, Any], modality: str) -> Spec:
     crosses = [_cross(card, pair, kept, served) for pair in card.preprocess.crosses]
     lists = {name: found[name] for name in INPUTS if found[name] or name in ("numbers", "categories")}
     return {"kind": "table", "modality": modality, **lists, **({"crosses": crosses} if crosses else {})}
+
+
+def _is_missing(values: np.ndarray) -> bool:
+    return bool(np.isnan(values).all() if values.dtype.kind == "f" else (values == "").all())
 
 
 def _column(card: Card, name: str, column: Any, values: np.ndarray) -> tuple[str, Spec]:
@@ -62,7 +67,7 @@ def _column(card: Card, name: str, column: Any, values: np.ndarray) -> tuple[str
 
 
 def _cross(card: Card, pair: tuple[str, str], columns: Mapping[str, np.ndarray], served: Mapping[str, str]) -> Spec:
-    words = categories.joined(columns[pair[0]], columns[pair[1]])
+    words = categories.Pairs(columns[pair[0]], columns[pair[1]])
     fitted = categories.fit(" x ".join(pair), words, settings("category", card.preprocess.category))
     return {"columns": list(pair), "inputs": [served[name] for name in pair], **fitted}
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from zoo.config.card import Card
 from zoo.config.preparing import settings
+from zoo.data.mapped import blocks, gather, many
 from zoo.data.preprocess import forecast
-from zoo.data.preprocess.numbers import spread
+from zoo.data.preprocess.numbers import mean, spread
+from zoo.data.sources.words import numbered
 from zoo.errors import ZooError
 
 Spec = dict[str, Any]
@@ -68,14 +70,14 @@ def _number(card: Card, train: np.ndarray, target: np.ndarray) -> Spec:
     if scale == "none":
         return {"mean": 0.0, "std": 1.0, "unit": card.target.unit}
     if scale == "standard":
-        return {"mean": float(train.mean()), "std": spread(train), "unit": card.target.unit}
+        return {"mean": mean(train), "std": spread(train), "unit": card.target.unit}
     if (target <= -1).any():
         raise ZooError(
             f"the target '{card.target.name}' of '{card.name}' holds {target.min():g}, and log(1 + value) needs values above -1",
             "preprocess: {target: {scale: standard}}",
         )
     logs = np.log1p(train)
-    return {"mean": float(logs.mean()), "std": spread(logs), "unit": card.target.unit, "scale": "log"}
+    return {"mean": mean(logs), "std": spread(logs), "unit": card.target.unit, "scale": "log"}
 
 
 def encode(wanted: Spec, target: Any) -> Any:
@@ -84,9 +86,11 @@ def encode(wanted: Spec, target: Any) -> Any:
         return forecast.encode(wanted, target)
     if "classes" in wanted:
         place = {value: index for index, value in enumerate(wanted["values"])}
-        values, which = np.unique(target, return_inverse=True)
-        return np.array([place[str(value)] for value in values], np.int32)[which]
+        values, which = numbered(target)
+        return gather(np.array([place[str(value)] for value in values], np.int32), which)
     if "mean" not in wanted:
         return target
+    if many(target):
+        return np.concatenate([encode(wanted, target[part]) for part in blocks(len(target))])
     values = np.log1p(target) if wanted.get("scale") == "log" else target
     return ((values - wanted["mean"]) / wanted["std"]).astype(np.float32)

@@ -57,14 +57,25 @@ def write_augmented(name: str, things: list[Any]) -> Path:
     """Writes NAME.augment.html into the working folder: what augmentation makes of the cards and experiments among `things`.
 
     Raises:
-        ZooError: there is none among them, or it has no augmentation.
+        ZooError: as `augmented`.
     """
+    cards = augmented(name, things)
     from zoo.jobs.pages.augmented import of_card
 
+    return _written(Path(f"{Path(name).stem}.augment.html"), name, [of_card(card) for card in cards])
+
+
+def augmented(name: str, things: list[Any]) -> list[Card]:
+    """The cards with augmentation among `things`; an experiment's has what the experiment says. Raises ZooError where none has any."""
     cards = [one.card if isinstance(one, Experiment) else one for one in things if isinstance(one, (Card, Experiment))]
     if not cards:
         raise ZooError(f"--augment shows datasets and experiments, and '{name}' is neither")
-    return _written(Path(f"{Path(name).stem}.augment.html"), name, [of_card(card) for card in cards])
+    found = [card for card in cards if card.augment]
+    if not found:
+        raise ZooError(
+            f"'{name}' has no augment", "write its steps into the card or the experiment, as augment: [flip, {name: crop, padding: 4}]"
+        )
+    return found
 
 
 def _written(path: Path, name: str, parts: list[Page]) -> Path:

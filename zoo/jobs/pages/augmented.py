@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from zoo.config import Card
 from zoo.data import Dataset, Encoded, batches, prepare
-from zoo.errors import ZooError
 from zoo.jobs.pages import drawing
 from zoo.jobs.pages.page import Page, Section
 
@@ -18,9 +17,7 @@ NUMBERS = 12  # of an example that are neither drawn nor read
 
 
 def of_card(card: Card) -> Page:
-    """A grid: an example a line, first as it is. Raises ZooError for a card without `augment`."""
-    if not card.augment:
-        raise ZooError(f"the dataset '{card.name}' has no augment", "write the steps into the card, or show an experiment that has them")
+    """A grid: an example a line, first as it is."""
     data = prepare(card)
     facts: list[tuple[str, str]] = [
         (str(step.name), ", ".join(f"{key} {value}" for key, value in step.model_dump().items() if key != "name")) for step in card.augment

@@ -158,13 +158,25 @@ def _texts(data: Dataset) -> list[Section]:
 def _table(data: Dataset) -> list[Section]:
     features = data.raw.take(data.rows["train"])
     numbers = {name: values for name, values in features.items() if values.dtype.kind == "f"}
-    words = {name: np.asarray(values) for name, values in features.items() if name not in numbers}
+    columns = data.card.columns or {}
+    moments = {name: _years(np.asarray(features[name])) for name, column in columns.items() if column.type == "datetime"}
+    words = {name: np.asarray(values) for name, values in features.items() if name not in {**numbers, **moments}}
     return [
         Section("Columns of the training split", columns=COLUMNS, rows=_columns(data.card, features)),
         Section("Numbers of the training split", drawing.histograms(numbers)),
+        Section("Moments of the training split, by year", drawing.histograms({name: one for name, one in moments.items() if len(one)})),
         Section("Words of the training split", drawing.bars(words)),
         _rows(data),
     ]
+
+
+def _years(words: np.ndarray) -> np.ndarray:
+    """Moments as years with fractions; those that Pandas does not read by itself are left out."""
+    import pandas as pd
+
+    moments = pd.to_datetime(pd.Series(words), errors="coerce", format="mixed", utc=True).dropna()
+    years: np.ndarray = (moments.dt.year + (moments.dt.dayofyear - 1) / 366).to_numpy(np.float64)
+    return years
 
 
 def _columns(card: Card, features: Mapping[str, np.ndarray]) -> list[tuple[Any, ...]]:
