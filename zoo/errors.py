@@ -31,8 +31,8 @@ class ZooError(Exception):
     exit_code = Exit.MISTAKE
 
     def __init__(self, what: str, *details: str | None) -> None:
-        self.what = what
-        self.details = tuple(line for line in details if line)
+        self.what = printable(what)
+        self.details = tuple(printable(line) for line in details if line)
         super().__init__("\n  ".join((what, *self.details)))
 
 
@@ -58,6 +58,11 @@ class Interrupted(ZooError):
     """Ctrl-C or SIGTERM; what was done can be resumed."""
 
     exit_code = Exit.INTERRUPTED
+
+
+def printable(line: str) -> str:
+    """What quotes data may hold half a surrogate pair, which no terminal and no file takes."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def nearest(name: object, names: Iterable[str], count: int = 3) -> list[str]:

@@ -24,7 +24,7 @@ def test_clean_data_is_done(zoo):
     assert result.err == ""
     lines = result.out.splitlines()
     assert lines[0] == "wine    178 rows of 13 columns in 3 classes (106 / 36 / 36)"
-    assert lines[2] == "  note     3 classes, from 71 to 48 examples"
+    assert lines[2] == "  note     3 classes of 48 to 71 examples"
     assert lines[-2].startswith("found     0 errors, 0 warnings, 1 note, in ")
     assert lines[-1].startswith("next      zoo run ")
     assert lines[-1].endswith(" --set dataset=wine")  # none of ours is on it: another's is lent

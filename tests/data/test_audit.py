@@ -83,7 +83,7 @@ def severities(findings, check):
 def test_clean_data_has_notes_only(table):
     found = audit(table(clean()))
     assert [(finding.severity, finding.check) for finding in found] == [("note", "class counts")]
-    assert found[0].what.startswith("2 classes, from 5")
+    assert found[0].what.startswith("2 classes of 4")
     assert glance(table(clean())) == []
 
 

@@ -173,7 +173,7 @@ def test_values_that_are_learned_are_mixed_as_they_are():
 
 def test_noise_has_the_loudness_that_was_asked_for():
     sound = np.random.default_rng(0).normal(size=(8, 4001)).astype(np.float32) * np.logspace(-3, 0, 8, dtype=np.float32)[:, None]
-    run = augment.make((Augmentation(name="noise", decibels=20.0),), "audio", "image").before
+    run = augment.make((Augmentation(name="noise", decibels=20.0, probability=1.0),), "audio", "image").before
     noise = run(tf.constant(sound), tf.constant(Y[:8]), keys(np.arange(8)))[0].numpy() - sound
     np.testing.assert_allclose(10 * np.log10(np.square(sound).mean(1) / np.square(noise).mean(1)), 20, atol=0.5)
 

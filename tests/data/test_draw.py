@@ -113,6 +113,7 @@ def test_the_clock_sees_who_is_slow_and_changes_nothing():
     assert 0.08 < clock.seconds() <= took  # sixteen times 20 ms, two at a time
     quick = batches(split, 4, seed=1, clock=(other := Clock()))
     other.on.assign(True)
+    begun = time.perf_counter()
     for _ in quick:
         time.sleep(0.02)  # the model is what takes its time
-    assert other.seconds() < 0.1
+    assert other.seconds() < 0.7 * (time.perf_counter() - begun)

@@ -201,7 +201,7 @@ def test_the_tolerance_is_in_units_of_what_was_learned(unit: float, apart: float
     """A profit around 0 with a deviation of a million, and a concentration of a millionth, are both held to the same."""
     right, said = {"value": np.zeros(1)}, {"value": np.full(1, apart)}
     if passes:
-        assert proof.compare("here", right, said, 1e-5, unit) == apart
+        assert proof.compare("here", right, said, 1e-5, unit) == pytest.approx(apart / unit)
     else:
         with pytest.raises(ProofError, match="value differs from the trained model's"):
             proof.compare("here", right, said, 1e-5, unit)

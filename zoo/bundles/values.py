@@ -74,6 +74,7 @@ def _typed(given: Any, one: Input) -> np.ndarray:
     if values.ndim == 0 or values.shape[1:] != shape:
         raise ZooError(f"input '{name}' has shape {values.shape}, where (batch{_dimensions(shape)}) is expected")
     if one["dtype"] == "string":
+        values = values.astype(str) if values.dtype.kind == "M" else values  # a moment as ISO 8601
         return np.array([_word(value, name) for value in values.tolist()], object)
     return _numbers(values, name, may_lack=len(shape) in (0, 2))  # a cell of a table, or a step of a series
 
@@ -96,7 +97,9 @@ def _word(value: Any, name: str) -> str:
         return value.decode("utf-8", "replace")
     if isinstance(value, float):
         raise ZooError(f"input '{name}' holds the number {value}, where text is expected", "give it as it stands in the table, as text")
-    return str(value)
+    if isinstance(value, bool) or type(value).__name__ == "bool":  # NumPy's in a column of objects, too
+        return "true" if value else "false"  # as the readers of tables write it
+    return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair is no character
 
 
 def _numbers(values: np.ndarray, name: str, may_lack: bool) -> np.ndarray:
@@ -109,6 +112,8 @@ def _numbers(values: np.ndarray, name: str, may_lack: bool) -> np.ndarray:
             raise ValueError
         with np.errstate(over="ignore"):
             numbers = values.astype(np.float32)
+    except OverflowError:
+        raise ZooError(f"input '{name}' holds a number that is larger than a float can be") from None
     except (ValueError, TypeError):
         raise ZooError(f"input '{name}' holds {_kind(values)}, where numbers are expected") from None
     if np.isinf(numbers).any() or not (may_lack or np.isfinite(numbers).all()):

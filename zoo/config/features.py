@@ -48,11 +48,49 @@ class BooleanFeature(Part):
     type: Literal["boolean"] = "boolean"
 
 
+DIRECTIVES = {  # of strptime's formats: what each says of a moment
+    "Y": "year",
+    "y": "year",
+    "m": "month",
+    "d": "day",
+    "H": "hour",
+    "I": "hour",
+    "M": "minute",
+    "S": "second",
+    "b": "month",
+    "B": "month",
+    "p": "half",
+    **dict.fromkeys("faAzZ%"),
+}
+
+
+def directives(format_: str) -> list[tuple[str, str, str]]:
+    """A format in pieces: of each the directive's letter, the blanks or the letter that it is; the others are empty."""
+    found: list[tuple[str, str, str]] = re.findall(r"%(.)|(\s+)|(.)", format_, re.DOTALL)
+    return found
+
+
 class DatetimeFeature(DatetimeWay):
     """A date, a time or both: ISO 8601, or as `format` (strptime's) says. What is not said here `preprocess: {datetime: …}` says."""
 
     type: Literal["datetime"] = "datetime"
     format: str | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _is_a_format(cls, value: str | None) -> str | None:
+        used = [] if value is None else ["" if letter == "%" else directive for directive, _, letter in directives(value) if directive or letter == "%"]
+        known = " ".join(f"%{one}" for one in DIRECTIVES)
+        unknown = next((one for one in used if one not in DIRECTIVES), None)
+        if unknown is not None:
+            raise ValueError(f"the format '{value}' has %{unknown}, which is not known here; known: {known}")
+        said = [field for one in used if (field := DIRECTIVES[one])]
+        twice = next((field for field in said if said.count(field) > 1), None)
+        if twice:
+            raise ValueError(f"the format '{value}' says the {twice} twice")
+        if value is not None and not said:
+            raise ValueError(f"the format '{value}' says nothing of a moment; one is '%d.%m.%Y %H:%M'")
+        return value
 
 
 class TextColumn(TextWay):

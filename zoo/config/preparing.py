@@ -169,7 +169,7 @@ class Augmentation(Choice):
 
     @classmethod
     def table(cls) -> dict[str, dict[str, Any]]:
-        return {name: {"probability": 0.5 if name == "flip" else 1.0, **own} for name, own in STEPS.items()}
+        return {name: {"probability": 0.5 if name in ("flip", "noise") else 1.0, **own} for name, own in STEPS.items()}
 
 
 Augment = tuple[Augmentation, ...]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from zoo.config.parts import Named, Part
 
@@ -135,6 +136,7 @@ class NpzSource(Files):
 
 USUAL_MISSING = ("", "NA", "?")
 OnError = Literal["refuse", "skip"]
+NO_TEXT = ("idna", "punycode", "undefined")  # Python takes them for encodings of text
 
 
 class TableSource(Files):
@@ -161,6 +163,17 @@ class CsvSource(TableSource):
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     anomalies: File | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_of_text(cls, value: str) -> str:
+        try:
+            found = codecs.lookup(value)
+        except (LookupError, ValueError):
+            raise ValueError(f"encoding is '{value}', which Python does not know; as utf-8, latin-1, cp1252 or utf-16") from None
+        if not getattr(found, "_is_text_encoding", True) or found.name in NO_TEXT:
+            raise ValueError(f"encoding is '{value}', which is none of a text file; as utf-8, latin-1, cp1252 or utf-16")
+        return value
 
 
 class ParquetSource(TableSource):

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.config.card import Card
 from zoo.data.mapped import blocks, numbers_of
 from zoo.data.sources import Raw
+from zoo.data.sources.text import as_text
 from zoo.data.sources.words import numbered
 from zoo.data.windows import LAST, SERIES, UNTIL, Windows, pick
 from zoo.errors import ZooError
@@ -181,17 +182,33 @@ def last_rows(raw: Raw) -> np.ndarray:
     return counted
 
 
-def fractions(columns: Mapping[str, Any], size: int, seed: int) -> np.ndarray:
-    """A number in [0, 1) a row, made of its values alone (sha256), so that no other row moves it."""
+def fractions(columns: Mapping[str, Any], size: int, seed: int, plain: bool = False) -> np.ndarray:
+    """A number in [0, 1) a row, made of its values alone (sha256), so that no other row moves it; `plain` as `_plainly`."""
     names = sorted(columns)
     found = np.empty(size)
     block = max(1, BYTES // sum(getattr(columns[name], "nbytes", 0) // size + 64 for name in names))
     for start in range(0, size, block):
-        texts = [_bytes(columns[name][start : start + block]) for name in names]
+        some = (columns[name][start : start + block] for name in names)
+        texts = [_bytes(_plainly(values) if plain else values) for values in some]
         for row, parts in enumerate(zip(*texts, strict=True), start):
             digest = hashlib.sha256(b"%d\0" % seed + b"\0".join(parts)).digest()
             found[row] = int.from_bytes(digest[:6], "big") / 2**48
     return found
+
+
+def _plainly(values: np.ndarray) -> np.ndarray:
+    """Values as words, numbers in one writing: the same whether a card has read a column as numbers or as text."""
+    if values.dtype.kind in "fiub":
+        return np.array([as_text(value) for value in values.tolist()], object)
+    return np.array([_as_number(str(value)) for value in values.tolist()], object)
+
+
+def _as_number(word: str) -> str:
+    try:
+        found = float(word)
+    except ValueError:
+        return word
+    return as_text(found) if np.isfinite(found) else word
 
 
 def _bytes(values: np.ndarray) -> list[bytes]:

@@ -22,7 +22,7 @@ from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
 
-VERSION = 1  # of what the decoders make of a file: count it up, and stored arrays are made anew
+VERSION = 2  # of what the decoders make of a file: count it up, and stored arrays are made anew
 BATCH = 64
 ASSERTED = re.compile(r"assertion failed:(( \[[^][]*\])+)")
 
@@ -118,7 +118,7 @@ def _refuse(root: Path, rejected: list[str]) -> None:
 def _decode_into(target: Path, decoder: Decoder, paths: list[Path]) -> dict[int, str]:
     """Writes the array of all files that can be decoded; the others' places and reasons are returned."""
     log.info("decoding %s files, once", f"{len(paths):,}")
-    values = np.lib.format.open_memmap(target, "w+", np.dtype(decoder.dtype), (len(paths), *decoder.shape))
+    values = store.array(target, decoder.dtype, (len(paths), *decoder.shape))
     done = np.zeros(len(paths), bool)
     for places, arrays in _decoded_batches(decoder, paths):
         values[places] = arrays
@@ -145,7 +145,7 @@ def _decoded_batches(decoder: Decoder, paths: list[Path]) -> Any:
 def _leave_out(target: Path, values: np.ndarray, kept: np.ndarray) -> None:
     whole = target.with_suffix(".all")
     target.rename(whole)
-    fewer = np.lib.format.open_memmap(target, "w+", values.dtype, (len(kept), *values.shape[1:]))
+    fewer = store.array(target, values.dtype, (len(kept), *values.shape[1:]))
     for start in range(0, len(kept), BATCH):
         fewer[start : start + BATCH] = values[kept[start : start + BATCH]]
     fewer.flush()

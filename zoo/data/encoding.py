@@ -98,7 +98,7 @@ class Encoder:
             found = preprocess.encode(self.graph, self.raw.take(block), served)
             for name, values in (found if isinstance(found, dict) else {"x": found}).items():
                 if name not in files:
-                    files[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", values.dtype, (len(rows), *values.shape[1:]))
+                    files[name] = store.array(folder / f"{name}.npy", values.dtype, (len(rows), *values.shape[1:]))
                 files[name][start : start + len(block)] = values
             for held in (*files.values(), *self.raw.features.values()):
                 release(getattr(held, "codes", held))

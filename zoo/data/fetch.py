@@ -61,7 +61,7 @@ def locate_all(files: Sequence[File], folder: Path) -> list[Path]:
 
 def matching(file: File, folder: Path) -> list[Path]:
     """The paths of a file of a card; of a name with wildcards all that it matches, sorted."""
-    if not is_pattern(file):
+    if not is_pattern(file, folder):
         return [locate(file, folder)]
     found = [Path(one) for one in sorted(glob.glob(str(file.beside(folder)), recursive=True)) if Path(one).is_file()]
     if not found:
@@ -69,9 +69,9 @@ def matching(file: File, folder: Path) -> list[Path]:
     return found
 
 
-def is_pattern(file: File) -> bool:
-    """Whether it is the user's own files by a name with wildcards."""
-    return file.sha256 is None and glob.has_magic(file.name)
+def is_pattern(file: File, folder: Path) -> bool:
+    """Whether it is the user's own files by a name with wildcards, and no file of that very name, as `data[1].csv`."""
+    return file.sha256 is None and glob.has_magic(file.name) and not file.beside(folder).is_file()
 
 
 class Unfetched(ZooError):

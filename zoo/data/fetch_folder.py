@@ -88,10 +88,14 @@ def _walk(path: Path, inside: str, above: tuple[str, ...]) -> Iterator[tuple[str
     for entry in entries:
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
-        if entry.is_dir():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link that leads to itself
+            is_folder = is_file = False
+        if is_folder:
             yield from _walk(path / entry.name, f"{inside}{entry.name}/", (*above, real))
         else:
-            yield inside + entry.name, entry.is_file()
+            yield inside + entry.name, is_file
 
 
 def fingerprint(path: Path, files: Sequence[str]) -> str:

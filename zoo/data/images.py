@@ -60,15 +60,26 @@ def _decoded(file: Any, channels: int) -> Any:
         return _turned(decode(3, size[:2]) if inks is None else inks, _orientation(file))
 
     def bmp() -> Any:
-        image, indexed = decode(3, _raw(file, 18, 2, tf.int32)), tf.equal(_raw(file, 28, 1, tf.uint16)[0], 8)
-        return grey(tf.cond(indexed, lambda: _from_palette(file, image), lambda: image))
+        bits = _raw(file, 28, 1, tf.uint16)[0]
+        told = ["is a BMP of", bits, "bits a pixel, where 8, 24 or 32 are read: save it as PNG"]
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(tf.equal(bits, [8, 24, 32])), told)]):
+            image = decode(3, _raw(file, 18, 2, tf.int32))
+        return grey(tf.cond(tf.equal(bits, 8), lambda: _from_palette(file, image), lambda: image))
+
+    def webp() -> Any:
+        moving = tf.equal(_raw(file, 15, 1)[0], ord("X")) & tf.not_equal(_raw(file, 20, 1)[0] & 2, 0)
+        told = ["is an animated WebP, which is not read: save one frame of it"]  # TensorFlow spoils its memory on some of them
+        with tf.control_dependencies([tf.debugging.Assert(~moving, told)]):
+            image = tf.io.decode_image(_small(file, _webp_size(file)), channels=0, expand_animations=False)
+        image.set_shape((None, None, None))
+        return grey(tf.ensure_shape(image[..., :3], (None, None, 3)))  # it has 4 channels where there is alpha, and takes no other wish
 
     kinds = [  # by their first two bytes
         (b"\xff\xd8", jpeg),
         (PNG[:2], lambda: decode(channels, _raw(file, 16, 2, tf.int32, little=False))),
         (b"GI", lambda: grey(decode(3, _raw(file, 6, 2, tf.uint16)))),
         (b"BM", bmp),
-        (b"RI", lambda: grey(decode(3, _webp_size(file)))),
+        (b"RI", webp),
     ]
     known = tf.equal(tf.strings.substr(file, 0, 2), [first for first, _ in kinds])
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(known), [f"is no {KINDS} file"])]):

@@ -143,14 +143,19 @@ def _moments(card: Card, raw: Raw, name: str) -> np.ndarray:
 
     values = column_of(card, raw, name)
     found: Any = pd.to_numeric(pd.Series(values), errors="coerce") if values.dtype.kind != "M" else pd.Series(values)
-    if found.isna().any():
+    texts = pd.Series(values).astype(str).str.strip()
+    blank = pd.isna(values) | texts.isin(("", "nan", "NaT")).to_numpy(bool)
+    if (found.isna() & ~blank).any():
         column = (card.columns or {}).get(name)
         shape = column.format if isinstance(column, DatetimeFeature) and column.format else "ISO8601"
         found = pd.to_datetime(pd.Series(values.astype(str)), format=shape, errors="coerce", utc=True)
+        found = found.where(~blank)
     bad = np.flatnonzero(found.isna())
     if len(bad):
         raise ZooError(
-            f"split: '{values[bad[0]]}' in the column '{name}' of '{card.name}' is no time, in row {raw.ids[bad[0]] + 1}",
+            f"split: the column '{name}' of '{card.name}' is blank in row {raw.ids[bad[0]] + 1}"
+            if blank[bad[0]]
+            else f"split: '{values[bad[0]]}' in the column '{name}' of '{card.name}' is no time, in row {raw.ids[bad[0]] + 1}",
             f"{len(bad):,} of {len(raw):,} rows have none" if len(bad) > 1 else None,
             "numbers, ISO 8601 (2026-11-21T10:00), or the format that the card's datetime column names",
         )
@@ -160,7 +165,7 @@ def _moments(card: Card, raw: Raw, name: str) -> np.ndarray:
 
 def _hashed(card: Card, raw: Raw, plan: HashSplit) -> Rows:
     columns = {name: column_of(card, raw, name) for name in plan.columns} if plan.columns else raw.features
-    place = fractions(columns, len(raw), plan.seed)
+    place = fractions(columns, len(raw), plan.seed, plain=bool(plan.columns))
     part = np.searchsorted([plan.test, plan.test + plan.val], place, side="right")
     return {name: np.flatnonzero(part == number) for number, name in enumerate(("test", "val", "train"))}
 

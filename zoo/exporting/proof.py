@@ -121,7 +121,7 @@ def _replay(kind: str, runtimes: dict[str, Answerer], golden: Golden, unit: Any)
 
 
 def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit: Any) -> float:
-    """The largest difference between answers.
+    """The largest difference between answers, as a share of the unit or of the answer where that is larger.
 
     Raises:
         ProofError: text differs, or a number by more than `tolerance` times the unit that the model learns in (a target's
@@ -140,7 +140,7 @@ def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit:
             apart = np.abs(said.astype(np.float64) - right)
             size = unit if name in ("value", "forecast") else 1.0
             wrong = ~(apart <= tolerance * size + tolerance * np.abs(right))  # so written, NaN is wrong
-            difference = float(apart.max())
+            difference = float((apart / np.maximum(size, np.abs(right))).max())
         if wrong.any():
             place = tuple(int(index) for index in np.argwhere(wrong)[0])
             first = f"example {place[0]}: {said[place]} instead of {right[place]}"

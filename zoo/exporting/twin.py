@@ -24,14 +24,15 @@ HOW = [
     " ends outside of them. Else, for scale 'log', sign(x) * log(1 + |x|); then (x - mean) / std, for scale 'minmax' clipped to 0..1."
     " First come all columns without points, then those with, then 1 or 0 for each with indicator: whether it was missing.",
     "booleans: first for each whether it is at least 0.5, then for each whether it is missing.",
-    "datetimes: the zone is ignored. Of the text each of words is replaced, then pattern must match all of it; its groups are fields."
+    "datetimes: the zone and blanks around are ignored. Of the text each of words is replaced, then pattern must match all of it; its groups are fields."
     " Each of parts in order: with a period sine and cosine of 2 pi (part - start) / period, else (part - mean) / std; elapsed is days"
     " since origin, itself in days since 1970. weekday counts from Monday, 0. Last 1 or 0: missing or no moment, where all others are 0.",
     "texts: words are runs of letters, marks, digits and _. Of each run of up to ngrams words in vocabulary: log(1 + its count).",
     "text: modality 'vector' as texts. 'tokens': int32 (n, length), cut, or filled up with 0 at the end; 2 + i for vocabulary[i], 1 for"
     " an unknown token, 2 + byte for a byte. Lower case first where lower is true. subword: of U+2581 and the word, from the left the"
-    " longest piece of the vocabulary; a character that begins none is 1; at most 32 pieces a word.",
-    "bins: 0 for NaN, else 1 + how many edges are not above it. categories: 0 for a missing or unknown word, 1 + i for vocabulary[i]; with"
+    " longest piece of the vocabulary; a character that begins none is 1; at most 32 pieces a word. Of bytes and characters blanks around"
+    " the text are not counted.",
+    "bins: 0 for NaN, else 1 + how many edges are not above it. categories: without blanks around it, true and false in lower case; 0 for a missing or unknown word, 1 + i for vocabulary[i]; with"
     " buckets 1 + SipHash-2-4 of the UTF-8 bytes by the key salt, modulo buckets. crosses: as categories, of both"
     " words joined by U+001F; missing where one is, booleans are the words 1 and 0.",
     "For modality 'vector' the places follow the numbers one-hot, each over its number of places; for 'table' they are 'categories', int32,"
@@ -125,7 +126,7 @@ def _places(fitted: Mapping[str, Any], columns: Mapping[str, Any]) -> list[tuple
         values = np.asarray(columns[one["input"]], np.float32)
         above = np.searchsorted(np.array(one["edges"], np.float32), values, side="right")
         found.append((np.where(np.isnan(values), 0, above + 1), len(one["edges"]) + 2))
-    found += [_looked_up(one, columns[one["input"]]) for one in fitted["categories"]]
+    found += [_looked_up(one, _words(columns[one["input"]])) for one in fitted["categories"]]
     for one in fitted.get("crosses", ()):
         left, right = (_words(columns[name]) for name in one["inputs"])
         pairs = [f"{a}\x1f{b}" if a and b else "" for a, b in zip(left, right, strict=True)]
@@ -143,15 +144,19 @@ def _words(values: Any) -> list[str]:
     """Words as they are; of yes and no (float32 1, 0, NaN) the words 1, 0 and ""."""
     if np.asarray(values).dtype.kind == "f":
         return ["" if value != value else "1" if value >= 0.5 else "0" for value in np.asarray(values, np.float32).tolist()]
-    return [str(value) for value in values]
+    return [_word(str(value).strip()) for value in values]
 
 
-def _looked_up(one: Mapping[str, Any], words: Any) -> tuple[np.ndarray, int]:
+def _word(word: str) -> str:
+    return word.lower() if word.lower() in ("true", "false") else word
+
+
+def _looked_up(one: Mapping[str, Any], words: list[str]) -> tuple[np.ndarray, int]:
     if "buckets" in one:
-        known = {word: 1 + siphash(word.encode(), one["salt"]) % one["buckets"] if word else 0 for word in {str(word) for word in words}}
-        return np.array([known[str(word)] for word in words]), 1 + one["buckets"]
+        known = {word: 1 + siphash(word.encode(), one["salt"]) % one["buckets"] if word else 0 for word in set(words)}
+        return np.array([known[word] for word in words]), 1 + one["buckets"]
     place = {word: index + 1 for index, word in enumerate(one["vocabulary"])}
-    return np.array([place.get(str(word), 0) for word in words]), 1 + len(place)
+    return np.array([place.get(word, 0) for word in words]), 1 + len(place)
 
 
 def siphash(word: bytes, key: list[int]) -> int:
@@ -215,7 +220,7 @@ def _moment(one: Mapping[str, Any]) -> Callable[[str], np.ndarray]:
 
 def _calendar(one: Mapping[str, Any], word: str) -> dict[str, int] | None:
     """The parts of a moment; None where the text is none."""
-    word = word.strip(" \t\r\n\v\f")
+    word = word.strip()
     for expression, number in one["words"]:
         word = re.sub(expression, number, word, flags=re.ASCII)
     match = re.fullmatch(one["pattern"], word, flags=re.ASCII)
@@ -270,6 +275,7 @@ def _tokens(one: Mapping[str, Any]) -> Callable[[str], np.ndarray]:
         return found
 
     def numbers(text: str) -> np.ndarray:
+        text = text.strip() if kind in ("byte", "character") else text
         text = text.lower().replace("\0", " ") if one["lower"] else text
         if kind == "byte":
             found = [byte + 2 for byte in text.encode()[:length]]

@@ -255,7 +255,7 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
         said = f"{stopped.metric} has not improved for {stopped.patience} epochs"
         log.info("stopped at epoch %d: %s; %s", stopped.stopped_epoch + 1, said, kept)
     else:
-        log.info("trained %d epoch%s; %s", facts["epochs"], "s" * (facts["epochs"] > 1), kept)
+        log.info("trained %d epoch%s; %s", len(history.epoch), "s" * (len(history.epoch) > 1), kept)
     if named["waiting"].warning:
         log.warning(named["waiting"].warning)
     run.mark("finished", **facts)

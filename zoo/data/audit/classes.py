@@ -35,7 +35,8 @@ def counts(data: Dataset) -> list[Finding]:
     found = _counts(data, np.arange(len(data.raw)))
     order = np.argsort(-found, kind="stable")
     listed = some(f"{data.classes[place]} {found[place]:,} ({percent(found[place], found.sum())})" for place in order)
-    notes = [Finding("note", "class counts", f"{len(found):,} classes, from {found.max():,} to {found.min():,} examples", listed)]
+    sizes = f"{found.min():,} to {found.max():,}" if found.min() < found.max() else f"{found.min():,}"
+    notes = [Finding("note", "class counts", f"{len(found):,} classes of {sizes} examples", listed)]
     least = found[found > 0].min()
     if found.max() >= UNEVEN * least:
         what = f"the largest class has {found.max() / least:,.0f} times as many examples as the smallest"

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from zoo.data.guess.words import counted
+
 YES_NO = ({"yes", "no"}, {"true", "false"}, {"t", "f"}, {"y", "n"})
 MARKERS = ("", "NA", "?", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "#N/A", "-", "--")
 FORMATS = (
@@ -78,6 +80,8 @@ def _of_text(cells: pd.Series, name: str) -> Guess:
     missing = len(cells) - len(known)
     if len(known) == 0:
         return Guess("constant", "nothing but missing values", missing=missing)
+    if _are_codes(known):
+        return _of_words(known, name, missing)
     numbers = pd.to_numeric(known, errors="coerce").to_numpy(np.float64)
     wrong = known[np.isnan(numbers)]
     markers = tuple(sorted(set(cells[cells.isin(MARKERS[3:])])))
@@ -87,8 +91,14 @@ def _of_text(cells: pd.Series, name: str) -> Guess:
         words = tuple(sorted(set(wrong)))
         found = _of_numbers(numbers[~np.isnan(numbers)], name, missing + len(wrong), (*markers, *words))
         said = " and ".join(f"'{word}'" for word in words)
-        return Guess(**{**vars(found), "unsure": f"{said} in {len(wrong)} cells taken as missing?"})
+        return Guess(**{**vars(found), "unsure": f"{said} in {counted(len(wrong), 'cell')} taken as missing?"})
     return _of_words(known, name, missing)
+
+
+def _are_codes(known: pd.Series) -> bool:
+    """Whether digits have leading zeros, as the zip code 08001: all are equally long, or there are more than a slip."""
+    zeros = known.str.fullmatch(r"0\d+")
+    return bool(zeros.any() and known.str.fullmatch(r"\d+").mean() > 1 - RARE and (zeros.mean() > RARE or known.str.len().nunique() == 1))
 
 
 def _of_numbers(numbers: np.ndarray, name: str, missing: int, markers: tuple[str, ...]) -> Guess:
@@ -130,11 +140,12 @@ def _of_words(known: pd.Series, name: str, missing: int) -> Guess:
         )
     words = float(some.str.count(r"\S+").mean())
     if words >= WORDS and distinct > 0.5 * len(known):
-        return Guess("text", f"text of {words:.0f} words in the mean", unsure="names?" if words < 6 else None, **facts)
+        doubt = f"{words:.0f} words in the mean: a name or an identifier? leave it out" if words < 6 else None
+        return Guess("text", f"text of {words:.0f} words in the mean", unsure=doubt, **facts)
     if distinct == len(known) >= 20:
-        return Guess("identifier", "all different", unsure=None if words < 2 or _says_id(name) else "text?", **facts)
+        return Guess("identifier", "all different", unsure=None if words < 2 or _says_id(name) else "several words: free text?", **facts)
     if distinct > MANY or (distinct > 0.5 * len(known) and len(known) >= 50):
-        return Guess("identifier", f"{distinct:,} different words, most of them once", unsure="category?", **facts)
+        return Guess("identifier", f"{distinct:,} different words, most of them once", unsure="a category all the same?", **facts)
     return Guess("category", f"{distinct} different", **facts)
 
 
@@ -154,5 +165,5 @@ def learns(target: Guess, rows: int) -> tuple[Literal["classification", "regress
     if target.type in ("category", "boolean", "text", "datetime", "identifier"):
         return "classification", None
     if target.distinct <= 20 and rows >= 10 * target.distinct and (target.unsure or target.distinct == 2):
-        return "classification", f"{target.distinct} whole numbers: --task regression?" if target.distinct > 2 else None
+        return "classification", f"{target.distinct} whole numbers: is it a number to be learned as such?" if target.distinct > 2 else None
     return "regression", None

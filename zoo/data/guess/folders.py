@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.guess import entities
+from zoo.data.guess.words import counted
 from zoo.errors import ZooError
 
 SUFFIXES = {
@@ -32,7 +34,8 @@ class Held:
         kind: image, audio, text or table: what most files are.
         files: paths inside the folder, of that kind.
         classes: files a label, where sub-folders or the names of the files tell one.
-        pattern: a regular expression that finds the label in a path, where no sub-folder does.
+        pattern: a regular expression that finds the label in a path, where no sub-folder does, and the other parts of its name.
+        named: the different words of a part of the names that may be an entity, most frequent first, by the part's name.
         parts: the splits that its sub-folders are.
         odd: what is not like the rest, by its reason: left out.
         notes: what is like the rest, but looks strange.
@@ -42,6 +45,7 @@ class Held:
     files: list[str]
     classes: Counter[str] = field(default_factory=Counter)
     pattern: str | None = None
+    named: dict[str, list[str]] = field(default_factory=dict)
     parts: list[str] = field(default_factory=list)
     odd: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -87,7 +91,7 @@ def _label(found: Held, folder: Path) -> None:
         names = [re.match(r"([A-Za-z0-9]+)[_-]", Path(path).name) for path in found.files]
         labels = Counter(match[1] for match in names if match)
         if labels.total() == len(found.files) and 2 <= len(labels) <= len(found.files) / 5:
-            found.pattern, found.classes = r"(?:.*/)?(?P<label>[A-Za-z0-9]+)[_-][^/]*", labels
+            found.pattern, found.classes = _pattern(found), labels
     if len(found.classes) < 2:
         raise ZooError(
             f"{folder}: the files' labels are not to be seen"
@@ -97,9 +101,22 @@ def _label(found: Held, folder: Path) -> None:
         )
 
 
+def _pattern(found: Held) -> str:
+    """The pattern of names that begin with the label; where all have the same number of parts, each part is a group."""
+    cut = [re.split("[_-]", Path(path).stem) for path in found.files]
+    if len({len(parts) for parts in cut}) > 1 or not all(all(parts) for parts in cut):
+        return r"(?:.*/)?(?P<label>[A-Za-z0-9]+)[_-][^/]*"
+    for number, words in enumerate(list(zip(*cut, strict=True))[1:], 2):
+        repeated = entities.parts(words, len(found.files))
+        if repeated:
+            found.named[f"part_{number}"] = repeated
+    more = "".join(rf"[_-](?P<part_{number}>[^_/-]+)" for number in range(2, len(cut[0]) + 1))
+    return rf"(?:^|/)(?P<label>[A-Za-z0-9]+){more}\.[A-Za-z]+$"
+
+
 @dataclass(frozen=True)
 class Pixels:
-    """What the images of a folder have in common."""
+    """What the images of a folder have in common: `sizes` are (width, height), and how many have them."""
 
     shape: tuple[int, int, int]
     fit: str
@@ -126,9 +143,6 @@ def pixels(folder: Path, found: Held) -> Pixels:
         found.odd["cannot be opened"] = broken
         found.files = [path for path in found.files if path not in set(broken)]
     (width, height), count = sizes.most_common(1)[0]
-    if len(sizes) > 1:
-        others = ", ".join(f"{w}x{h}" for w, h in list(sizes)[:4] if (w, h) != (width, height))
-        found.notes.append(f"{sizes.total() - count:,} of {sizes.total():,} images are not {width}x{height}, as {others}: resized")
     ratios = np.array([w / h for w, h in sizes.elements()])
     smaller = min(1.0, LARGEST / max(width, height))
     side = (max(1, round(height * smaller)), max(1, round(width * smaller)))
@@ -165,6 +179,6 @@ def sound(folder: Path, found: Held) -> Sound:
         found.files = [path for path in found.files if path not in set(broken)]
     rate = rates.most_common(1)[0][0]
     if len(rates) > 1:
-        found.notes.append(f"{rates.total() - rates[rate]:,} of {rates.total():,} sounds are not sampled at {rate:,} Hz: resampled")
+        found.notes.append(f"{rates.total() - rates[rate]:,} of {counted(rates.total(), 'sound')} not sampled at {rate:,} Hz: resampled")
     most = float(np.quantile(lengths, 0.98))
     return Sound(rate, max(0.1, round(most + 0.049, 1)), max(lengths))

@@ -9,10 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from keras import layers
 
 from zoo.data.mapped import blocks
+from zoo.data.preprocess import wording
 from zoo.data.preprocess.layers import as_float32
 from zoo.data.sources.words import Words
 from zoo.errors import ZooError
@@ -44,7 +46,9 @@ def fit(name: str, words: Any, way: Mapping[str, Any]) -> Spec:
     """
     if way["hash"]:
         return {"buckets": way["hash"], "salt": SALT}
-    counts = counted(words)
+    counts: Counter[str] = Counter()
+    for word, count in counted(words).items():
+        counts[wording.word(word)] += count
     for word in ("", UNKNOWN):
         counts.pop(word, None)
     kept = [word for word, count in counts.items() if count >= way["min_count"] and _is_text(word)]
@@ -75,9 +79,11 @@ def lookup(one: Spec, name: str) -> layers.Layer:
 
 
 def words_of(values: np.ndarray) -> np.ndarray:
-    """Words as they are; yes, no and missing (float32 1, 0, NaN) as the words 1, 0 and ""."""
+    """Words as the graph looks them up; yes, no and missing (float32 1, 0, NaN) as the words 1, 0 and ""."""
     if values.dtype.kind != "f":
-        return values
+        codes, known = pd.factorize(values)
+        made: np.ndarray = np.array([wording.word(one) for one in known], object)[codes]
+        return made
     return np.where(np.isnan(values), "", np.where(values >= 0.5, "1", "0")).astype(object)
 
 
@@ -115,7 +121,7 @@ class Cross(layers.Layer):
 
     def _word(self, values: Any) -> Any:
         if values.dtype == tf.string:
-            return values
+            return wording.written(values)
         return tf.where(tf.math.is_nan(values), "", tf.where(values >= 0.5, "1", "0"))
 
     def compute_output_spec(self, pair: list[Any]) -> keras.KerasTensor:

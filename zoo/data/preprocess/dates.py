@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from zoo.config.features import DIRECTIVES, directives
 from zoo.data.preprocess.layers import as_float32
 from zoo.data.preprocess.numbers import spread
+from zoo.data.preprocess.wording import stripped
 from zoo.errors import ZooError
 
 Spec = dict[str, Any]
@@ -22,24 +24,24 @@ BATCH = 65_536  # words that are read at once
 
 _YEAR = "[1-9][0-9]{3}|0[1-9][0-9]{2}"  # below 100 it is one of two digits
 _ZONE = "(?:[Zz]|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?)"
-_DIRECTIVES = {  # directive: (field, regular expression)
-    "Y": ("year", _YEAR),
-    "y": ("year", "[0-9]{2}"),
-    "m": ("month", "1[0-2]|0?[1-9]"),
-    "d": ("day", "3[01]|[12][0-9]|0?[1-9]"),
-    "H": ("hour", "2[0-3]|[01]?[0-9]"),
-    "I": ("hour", "1[0-2]|0?[1-9]"),
-    "M": ("minute", "[0-5]?[0-9]"),
-    "S": ("second", "6[01]|[0-5]?[0-9]"),
-    "b": ("month", "1[0-2]|[1-9]"),
-    "B": ("month", "1[0-2]|[1-9]"),
-    "p": ("half", "[12]"),
-    "f": (None, "[0-9]{1,9}"),
-    "a": (None, r"[A-Za-z]+\.?"),
-    "A": (None, "[A-Za-z]+"),
-    "z": (None, _ZONE),
-    "Z": (None, "[A-Za-z0-9_/+-]*"),
-    "%": (None, "%"),
+_EXPRESSIONS = {
+    "Y": _YEAR,
+    "y": "[0-9]{2}",
+    "m": "1[0-2]|0?[1-9]",
+    "d": "3[01]|[12][0-9]|0?[1-9]",
+    "H": "2[0-3]|[01]?[0-9]",
+    "I": "1[0-2]|0?[1-9]",
+    "M": "[0-5]?[0-9]",
+    "S": "6[01]|[0-5]?[0-9]",
+    "b": "1[0-2]|[1-9]",
+    "B": "1[0-2]|[1-9]",
+    "p": "[12]",
+    "f": "[0-9]{1,9}",
+    "a": r"[A-Za-z]+\.?",
+    "A": "[A-Za-z]+",
+    "z": _ZONE,
+    "Z": "[A-Za-z0-9_/+-]*",
+    "%": "%",
 }
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _TIME = rf"(2[0-3]|[01]?[0-9])(?::?([0-5][0-9])(?::?(6[01]|[0-5][0-9])(?:[.,][0-9]+)?)?)?(?: ?{_ZONE})?"
@@ -51,32 +53,24 @@ ISO = {  # a year, a month, a date, or a date and a time; what lacks is its begi
 }
 
 
-def reading(name: str, written: str | None) -> Spec:
+def reading(written: str | None) -> Spec:
     """How text is read: `words` are replaced (regular expression, by what), then `pattern` has to match all of it, and its groups
     are `fields` (one that stands twice is matched once). Both are of the syntax that RE2 and Python share.
 
     Args:
-        name: of the column, for messages.
-        written: strptime's format; None is ISO 8601.
+        written: strptime's format, as a card may name it; None is ISO 8601.
     """
     if written is None:
         return dict(ISO)
     pattern, fields, used = "", [], set()
-    for directive, blank, letter in re.findall(r"%(.)|(\s+)|(.)", written, re.DOTALL):
+    for directive, blank, letter in directives(written):
         if not directive:
             pattern += "[ \t]+" if blank else re.escape(letter)
             continue
-        if directive not in _DIRECTIVES:
-            known = " ".join(f"%{one}" for one in _DIRECTIVES)
-            raise ZooError(f"column '{name}': the format '{written}' has %{directive}, which is not known here", f"known: {known}")
-        field, expression = _DIRECTIVES[directive]
-        if field in fields:
-            raise ZooError(f"column '{name}': the format '{written}' says the {field} twice")
+        field, expression = DIRECTIVES[directive], _EXPRESSIONS[directive]
         fields += [field] if field else []
         used.add(directive)
         pattern += f"({expression})" if field else f"(?:{expression})"
-    if not fields:
-        raise ZooError(f"column '{name}': the format '{written}' says nothing of a moment", "as '%d.%m.%Y %H:%M'")
     return {"pattern": pattern, "fields": fields, "words": _words(used)}
 
 
@@ -96,9 +90,9 @@ def fit(name: str, words: np.ndarray, written: str | None, way: Mapping[str, Any
         way: `settings("datetime", …)`.
 
     Raises:
-        ZooError: a format that is none; a moment that it does not fit.
+        ZooError: a moment that the format does not fit.
     """
-    how = reading(name, written)
+    how = reading(written)
     calendar, known = read(words, how)
     wrong = np.flatnonzero(~known & (words != ""))
     if len(wrong):
@@ -135,7 +129,7 @@ def read(words: np.ndarray, how: Spec) -> tuple[dict[str, np.ndarray], np.ndarra
 
 def parse(words: Any, how: Spec) -> tuple[dict[str, Any], Any]:
     """From text, string (batch,), to int32 numbers of the calendar by name, and where the text is a moment: bool (batch,)."""
-    words = tf.strings.strip(words)
+    words = stripped(words)
     for expression, number in how["words"]:
         words = tf.strings.regex_replace(words, expression, number)
     known = tf.strings.regex_full_match(words, how["pattern"])

@@ -19,9 +19,11 @@ from zoo.config.preparing import settings
 from zoo.data.mapped import blocks
 from zoo.data.preprocess import categories, dates, numbers, text
 from zoo.data.preprocess.layers import Bins, Clip, Interpolate, Missing, Nothing, OneHot, Places, Scale, Stack, Standardise, YesNo
+from zoo.data.preprocess.wording import Written
 from zoo.errors import ZooError
 
 Spec = dict[str, Any]
+FAR = 10  # deviations from 0: float32 would lose digits of what is farther, as the time in seconds is, so float64 computes it
 INPUTS = {"numbers": "float32", "bins": "float32", "booleans": "float32", "datetimes": "string", "texts": "string", "categories": "string"}
 
 
@@ -150,7 +152,7 @@ def _clipped(some: list[Spec], x: Any, name: str) -> Any:
 
 def _scaled(some: list[Spec], x: Any) -> Any:
     mean, std, fill = ([one[key] for one in some] for key in ("mean", "std", "fill"))
-    if all("scale" not in one and "clip" not in one for one in some):
+    if all("scale" not in one and "clip" not in one and abs(one["mean"]) <= FAR * one["std"] for one in some):
         return Standardise(mean, std, fill, name="table.standardise")(x)
     logs = [one.get("scale") == "log" for one in some]
     x = Scale(mean, std, logs, name="table.scale")(_clipped(some, x, "clip.numbers"))
@@ -163,7 +165,9 @@ def _scaled(some: list[Spec], x: Any) -> Any:
 def _places(spec: Spec, columns: Mapping[str, Any]) -> list[Any]:
     """What becomes places: integers (batch,), in their order."""
     found = [Bins(one["edges"], name=f"bins.{one['input']}")(columns[one["input"]]) for one in spec.get("bins", ())]
-    found += [categories.lookup(one, f"lookup.{one['input']}")(columns[one["input"]]) for one in spec["categories"]]
+    for one in spec["categories"]:
+        words = Written(name=f"written.{one['input']}")(columns[one["input"]])
+        found.append(categories.lookup(one, f"lookup.{one['input']}")(words))
     for index, one in enumerate(spec.get("crosses", ())):
         pair = categories.Cross(name=f"cross.{index}")([columns[name] for name in one["inputs"]])
         found.append(categories.lookup(one, f"lookup.cross.{index}")(pair))

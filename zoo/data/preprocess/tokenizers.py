@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.preprocess import tokenizers_subword as subword
+from zoo.data.preprocess.wording import stripped
 
 NO_WORD = r"[^\p{L}\p{M}\p{N}_ ]+"  # without blanks: most stand alone, and splitting sees to them
 FIRST = 2  # the number of the first token of a vocabulary: 0 is padding, 1 an unknown token
@@ -81,6 +82,8 @@ class Tokens(_Lookup):
         self.longest = max(map(len, vocabulary), default=1)
 
     def call(self, text: Any) -> Any:
+        if self.tokens in ("byte", "character"):
+            text = stripped(text)  # as a table's reader does; words have no blanks
         if self.tokens == "byte":
             return self._bytes(lowered(text) if self.lower else text)
         cut = characters if self.tokens == "character" else words

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.data.sources.words import Words
-from zoo.errors import ZooError, nearest
+from zoo.errors import ZooError, nearest, printable
 
 NUMBERS = ("number", "boolean")  # columns that become floats; the others are text
 SHOWN = 20  # names in a message
@@ -66,7 +66,7 @@ class Rejected:
     def add(self, what: str, hint: str | None = None) -> None:
         if not self.skip:
             raise ZooError(what, hint)
-        self.told.append(what)
+        self.told.append(printable(what))
 
 
 def missing(cells: pd.Series, markers: tuple[str, ...]) -> np.ndarray:
@@ -96,13 +96,24 @@ def typed(cells: pd.Series, wanted: Wanted, markers: tuple[str, ...], decimal: s
         values = np.where(gone, np.nan, known)
         hint = f"yes is {', '.join(YES)}; no is {', '.join(NO)}, in any case"
         return values, [Fault(np.isnan(values) & ~gone, "where a boolean is expected", hint)]
-    moments = pd.to_datetime(words.where(~gone, None), format=wanted.format or "ISO8601", errors="coerce", utc=True)
+    values = np.where(gone, "", words.to_numpy(object))
     shape = (
         f"the column's format is {wanted.format}"
         if wanted.format
         else "dates are written as 2026-11-21 10:00 (ISO 8601), or as the column's format says"
     )
-    return np.where(gone, "", words.to_numpy(object)), [Fault(moments.isna().to_numpy(bool) & ~gone, "where a date is expected", shape)]
+    return values, [Fault(~_are_moments(values, wanted.format) & ~gone, "where a date is expected", shape)]
+
+
+def _are_moments(values: np.ndarray, format_: str | None) -> np.ndarray:
+    """Whether each is a moment for the graph that will read it."""
+    from zoo.data.preprocess import dates
+
+    codes, words = pd.factorize(values)
+    if not len(words):
+        return np.zeros(0, bool)
+    known: np.ndarray = dates.read(np.array(words, object), dates.reading(format_))[1]
+    return known[codes]
 
 
 def _numbers(words: pd.Series, gone: np.ndarray, decimal: str) -> tuple[np.ndarray, list[Fault]]:

@@ -90,7 +90,7 @@ class Long:
     end: int = 0
 
     def add(self, values: np.ndarray | Words) -> None:
-        encoded = [one.encode() for one in np.asarray(values[:])]
+        encoded = [one.encode("utf-8", "surrogatepass") for one in np.asarray(values[:])]
         self.letters.add(np.frombuffer(b"".join(encoded), np.uint8))
         ends = self.end + np.cumsum([len(one) for one in encoded], dtype=np.int64)
         self.ends.add(ends)
@@ -134,14 +134,14 @@ class Columns:
 
 def opened(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The columns of a folder, memory-mapped, and what was written beside them."""
-    facts = json.loads((folder / "table.json").read_text("utf-8"))
+    facts = json.loads((folder / "table.json").read_text("utf-8", "surrogatepass"))
     return {name: _opened(folder, str(place), kind) for place, (name, kind) in enumerate(facts["kinds"].items())}, facts
 
 
 def _opened(folder: Path, place: str, kind: str) -> Any:
     values = store.mapped(folder / f"{place}.npy")
     if kind == "words":
-        words = json.loads((folder / f"{place}.json").read_text("utf-8"))
+        words = json.loads((folder / f"{place}.json").read_text("utf-8", "surrogatepass"))
         known = np.empty(len(words), object)
         known[:] = words
         return Words(values, known)
@@ -152,5 +152,5 @@ def _opened(folder: Path, place: str, kind: str) -> Any:
 
 def _write(path: Path, value: Any) -> None:
     file: IO[str]
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors="surrogatepass") as file:
         json.dump(value, file, ensure_ascii=False)

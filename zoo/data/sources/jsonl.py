@@ -68,8 +68,9 @@ def _records(path: Path, rejected: Rejected) -> Iterator[tuple[int, dict[str, An
                 continue
             try:
                 found = json.loads(words)
-            except ValueError as error:
-                rejected.add(f"{path}, line {line}: no JSON: {str(error).split(': line')[0]}", "one object a line is expected")
+            except (ValueError, RecursionError) as error:
+                why = "nested too deep" if isinstance(error, RecursionError) else str(error).split(": line")[0]
+                rejected.add(f"{path}, line {line}: no JSON: {why}", "one object a line is expected")
                 found = None
             else:
                 if not isinstance(found, dict):

@@ -34,6 +34,9 @@ class Table:
         lacking = [name for name in wanted if name not in self.names]
         if lacking:
             raise lacks(self.path, self.names, lacking, target)
+        twice = next((name for name in wanted if self.names.count(name) > 1), None)
+        if twice:
+            raise ZooError(f"{self.path} has {self.names.count(twice)} columns named '{twice}'", "rename all but one of them")
         first = 0
         try:
             with parquet.ParquetFile(self.path) as file:

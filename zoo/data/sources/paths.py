@@ -57,10 +57,14 @@ def _why_not(root: Path, name: str) -> str | None:
     if Path(name).is_absolute() or "\0" in name:
         return f"'{name}' is no path inside the folder"
     top, path = _real(root), root / name
-    inside = (path.resolve() if path.is_symlink() else _real(path.parent) / path.name).is_relative_to(top)
+    try:
+        inside = (path.resolve() if path.is_symlink() else _real(path.parent) / path.name).is_relative_to(top)
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, no name that the system has
+        return f"'{name:.60}' is no path of a file: {getattr(error, 'strerror', None) or error}"
     if not inside or path.name == "..":
         return f"'{name}' leads out of the folder"
-    return None if path.is_file() else f"there is no file '{name}'"
+    return None if is_file else f"there is no file '{name}'"
 
 
 @lru_cache(maxsize=4096)

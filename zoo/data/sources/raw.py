@@ -94,13 +94,13 @@ class Raw:
                 digest.update(np.ascontiguousarray(values).data)
                 continue
             for start in range(0, len(values), BLOCK):
-                digest.update("".join(f"{word}\0" for word in values[start : start + BLOCK]).encode())
+                digest.update("".join(f"{word}\0" for word in values[start : start + BLOCK]).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
 
 def read(card: Card) -> Raw:
     """Reads a card's source. Raises ZooError for data that nothing can be learned from."""
-    fetch.locate_all([file for file in card.source.files() if not fetch.is_pattern(file)], card.folder)
+    fetch.locate_all([file for file in card.source.files() if not fetch.is_pattern(file, card.folder)], card.folder)
     module = import_module(f"zoo.data.sources.{card.source.kind}")
     raw: Raw = module.read(card, card.source)
     if len(raw) == 0:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from zoo.config.card import Card
 from zoo.config.sources import CsvSource, TableSource
+from zoo.config.splits import HashSplit
 from zoo.data import fetch, store
 from zoo.data.sources import gathered
 from zoo.data.sources.cells import Part, Rejected, Stumble, Wanted
@@ -30,6 +31,7 @@ log = logging.getLogger("zoo")
 BIG = 1 << 28  # bytes of all files from which on the columns are files of the store, on every machine
 READER = 1  # raised whenever the same file would be read otherwise
 IDS, LINES, TARGET = "\0ids", "\0lines", "\0target"
+WHOLE = "\0whole "  # before the name of a column of numbers that a split hashes: all of its digits
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read(card: Card, source: TableSource) -> Raw:
         target=target,
         ids=columns[IDS],
         given=_given(files, told.kept, bool(stamp)),
-        beside={name: np.asarray(columns[name]) for name in plan.beside},
+        beside={name: np.asarray(columns.get(WHOLE + name, columns[name])) for name in plan.beside},
         files=hashes,
         source_rows=sum(told.sizes),
         rejected=told.rejected,
@@ -125,6 +127,8 @@ def planned(card: Card, source: TableSource) -> Plan:
     for name in card.beside:
         wanted.setdefault(name, Wanted("category"))
         kinds.setdefault(name, _kind(wanted[name].type, wide=True))
+    if isinstance(card.split, HashSplit):
+        kinds |= {WHOLE + name: "float64" for name in card.split.columns or () if wanted[name].type == "number"}
     if card.task in ("classification", "regression"):
         target = card.target.name
         wanted[target] = Wanted("number" if card.task == "regression" else "category")
@@ -188,6 +192,7 @@ def _fill(plan: Plan, path: Path, columns: Columns, told: Told, fast: bool) -> N
             values[TARGET] = values[plan.target]
         if plan.card.text:
             values["text"] = _joined([values[name] for name in plan.card.text.columns])
+        values |= {name: values[name.removeprefix(WHOLE)] for name in plan.kinds if name.startswith(WHOLE)}
         columns.add({**values, IDS: rows + (first + size), LINES: lines})
         size, kept = size + part.size, kept + len(rows)
     lacking = size - kept - len(rejected.told)

@@ -152,7 +152,7 @@ def _write(folder: Path, card: Card, builder: Any, parts: dict[str, str], taken:
                     arrays[name] = (
                         np.empty(made, object)
                         if values.dtype == object
-                        else np.lib.format.open_memmap(folder / f"{place}.npy", "w+", values.dtype, made)
+                        else store.array(folder / f"{place}.npy", values.dtype, made)
                     )
                 arrays[name][row : row + len(values)] = values
             row += len(values)

@@ -62,14 +62,27 @@ class Table:
                 yield tf.io.parse_example(batch, features), len(batch)
                 first += len(batch)
         except tf.errors.DataLossError:
+            whole = first + self._whole(packed, first)
             raise ZooError(
-                f"{self.path}: what stands behind record {first} is no TFRecord, or cut off", "is it written to its end?"
+                f"{self.path}: what stands behind record {whole} is no TFRecord, or cut off", "is it written to its end?"
             ) from None
         except (tf.errors.InvalidArgumentError, tf.errors.OpError) as error:
             told = next((line for line in str(error.message).splitlines() if line.strip()), "")
             raise ZooError(
                 f"{self.path}, records {first + 1} to {first + ROWS}: do not hold what source.features says", told[:200]
             ) from None
+
+    def _whole(self, packed: str, first: int) -> int:
+        """How many records behind the `first` ones can be read."""
+        import tensorflow as tf
+
+        records, count = iter(tf.data.TFRecordDataset(str(self.path), packed).skip(first)), 0
+        try:
+            while next(records, None) is not None:
+                count += 1
+        except tf.errors.DataLossError:
+            pass
+        return count
 
     def _column(self, values: np.ndarray, counts: np.ndarray, name: str, wanted: Wanted) -> tuple[Any, np.ndarray, list[Fault]]:
         there, several = counts > 0, Fault(counts > 1, "several values, where one is expected")

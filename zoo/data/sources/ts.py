@@ -112,7 +112,7 @@ def _marked(path: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[int, Exa
 
 
 def _heed(where: str, line: str, header: Header) -> None:
-    key, *words = line[1:].split()
+    key, *words = line[1:].split() or [""]
     key, first = key.lower(), words[0].lower() if words else ""
     if key == "timestamps" and first == "true":
         raise ZooError(f"{where}: series with time stamps are not read", "values at equal steps are: @timeStamps false")

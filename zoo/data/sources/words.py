@@ -29,7 +29,7 @@ class Texts:
     def __getitem__(self, which: Any) -> Any:
         if np.ndim(which) == 0:
             start = int(self.ends[which - 1]) if which else 0
-            return self.letters[start : int(self.ends[which])].tobytes().decode()
+            return self.letters[start : int(self.ends[which])].tobytes().decode("utf-8", "surrogatepass")
         found = np.empty(len(which), object)
         found[:] = [self[one] for one in np.asarray(which).tolist()]
         return found

@@ -14,6 +14,7 @@ from zoo.jobs.new.draft import Draft, rendered
 from zoo.runs import make_folder, write_text
 
 TASKS = ("classification", "regression", "forecasting")
+USUAL = ("train", "training", "val", "valid", "validation", "test", "data", "dataset", "labels")  # names that many a path has
 
 
 def new(path: str | Path, target: str | None = None, task: str | None = None, name: str | None = None) -> tuple[Draft, list[Path]]:
@@ -36,12 +37,13 @@ def new(path: str | Path, target: str | None = None, task: str | None = None, na
     source = Path(path)
     if not source.exists():
         raise ZooError(f"no file and no folder {path}")
-    name = shelf.check_name(name, "--name") if name else _name_of(source)
+    name, taken = (shelf.check_name(name, "--name"), None) if name else _name_of(source)
     files = [Path(folder, f"{name}.yaml") for folder in ("datasets", "experiments")]
     for file in files:
         if file.exists():
             raise ZooError(f"{file} is there already", "give another name: --name NAME, or remove it")
     draft = _draft(source, target, task)
+    draft.guessed += [taken] if taken else []
     command = " ".join(["zoo new", str(path), *(f"--{key} {value}" for key, value in (("target", target), ("task", task)) if value)])
     texts = rendered(draft, name, command)
     _check(draft, name)
@@ -51,12 +53,21 @@ def new(path: str | Path, target: str | None = None, task: str | None = None, na
     return draft, files
 
 
-def _name_of(path: Path) -> str:
-    stem = re.sub(r"(\.(csv|tsv|txt|data|parquet|jsonl|ndjson|ts|npz|gz|zip))+$", "", path.resolve().name, flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_").lower() or "data"
+def _name_of(path: Path) -> tuple[str, str | None]:
+    """A name made of the path, that of its folder in front where it says too little; and a line where one of ours bears it."""
+    path = path.resolve()
+    stem = re.sub(r"(\.(csv|tsv|txt|data|parquet|jsonl|ndjson|ts|npz|gz|zip))+$", "", path.name, flags=re.IGNORECASE)
+    name = _plain(stem)
+    if name in USUAL and _plain(path.parent.name):
+        name = f"{_plain(path.parent.name)}_{name}"
+    name = name or "data"
     if name in shelf.names("datasets") and not Path("datasets", f"{name}.yaml").exists():
-        return f"my_{name}"  # one of ours bears it
-    return name
+        return f"my_{name}", f"its name is my_{name}: a card that comes with keras-zoo is named {name}"
+    return name, None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
 
 
 def _draft(path: Path, target: str | None, task: str | None) -> Draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,30 +11,33 @@ from typing import Any
 
 from zoo.config import yamls
 
-EXPERIMENTS: dict[str, dict[str, Any]] = {  # a first experiment by what the examples are
+STEPS, EPOCHS = 1500, (20, 300)  # steps of an optimizer that a first experiment is given, within so many epochs
+LEARNS = 0.7  # of the rows
+SMALL = 1000  # rows, below which batches are small, too
+EXPERIMENTS: dict[str, dict[str, Any]] = {  # a first experiment by what the examples are; epochs: first_experiment
     "table": {
         "model": {"name": "mlp", "hidden": [64, 64], "dropout": 0.1},
-        "train": {"epochs": 60, "batch_size": 64, "early_stopping": {"monitor": "val.loss", "patience": 8}},
+        "train": {"batch_size": 64},
     },
     "text": {
         "model": {"name": "text_cnn"},
-        "train": {"epochs": 10, "batch_size": 64, "early_stopping": {"monitor": "val.loss", "patience": 2}},
+        "train": {"batch_size": 64},
     },
     "image": {
         "model": {"name": "cnn_small", "width": 32},
-        "train": {"epochs": 30, "batch_size": 32, "early_stopping": {"monitor": "val.loss", "patience": 6}},
+        "train": {"batch_size": 32},
     },
     "audio": {
         "model": {"name": "cnn_small", "width": 32},
-        "train": {"epochs": 30, "batch_size": 32, "early_stopping": {"monitor": "val.loss", "patience": 6}},
+        "train": {"batch_size": 32},
     },
     "sequence": {
         "model": {"name": "cnn1d"},
-        "train": {"epochs": 60, "batch_size": 16, "early_stopping": {"monitor": "val.loss", "patience": 12}},
+        "train": {"batch_size": 16},
     },
     "forecast": {
         "model": {"name": "dlinear"},
-        "train": {"epochs": 20, "batch_size": 32, "early_stopping": {"monitor": "val.loss", "patience": 4}},
+        "train": {"batch_size": 32},
     },
 }
 
@@ -61,12 +65,22 @@ class Draft:
 
 
 def first_experiment(kind: str, rows: int) -> dict[str, Any]:
-    """A first experiment on so many rows."""
+    """A first experiment on so many rows, or windows: about STEPS steps, stopped early where a fifth of its epochs brought nothing."""
     found = EXPERIMENTS[kind]
-    train = dict(found["train"])
-    if kind == "table":
-        train["batch_size"] = 16 if rows < 1000 else 64 if rows < 20_000 else 256
+    batch = min(found["train"]["batch_size"], 16) if rows < SMALL else found["train"]["batch_size"]
+    if kind == "table" and rows >= 20_000:
+        batch = 256
+    epochs = min(max(round(STEPS / math.ceil(max(1.0, LEARNS * rows) / batch)), EPOCHS[0]), EPOCHS[1])
+    train: dict[str, Any] = {"epochs": epochs, "batch_size": batch}
+    if kind == "forecast" and rows < SMALL:
+        train["optimizer"] = {"name": "adamw", "learning_rate": 0.01}  # so few steps must be long ones
+    train["early_stopping"] = {"monitor": "val.loss", "patience": epochs // 5}
     return {"model": dict(found["model"]), "train": train}
+
+
+def hint(wish: str, when: str = "not") -> str:
+    """What to do where a guess is not what was meant, or is: the files are there by then."""
+    return f"if {when}, remove both files and say {wish}"
 
 
 def relative(path: Path) -> str:

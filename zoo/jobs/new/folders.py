@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.guess import folders as guess
+from zoo.data.guess.words import counted
 from zoo.errors import ZooError
 from zoo.jobs.new.draft import Draft, first_experiment, relative
 
-PLURAL = {"image": "images", "audio": "sounds", "text": "texts"}
-SHOWN = 5  # names of files in a line
+NOUN = {"image": "image", "audio": "sound", "text": "text"}
+SHOWN, NAMED = 5, 2  # names of files in a line, words of a part of them
 
 
 def draft(path: Path, target: str | None, task: str | None) -> Draft:
@@ -20,7 +21,7 @@ def draft(path: Path, target: str | None, task: str | None) -> Draft:
         return _of_tables(path, found, target, task)
     if target is not None or task not in (None, "classification"):
         raise ZooError(f"{path} is a folder of files: their labels are the target", "leave --target and --task out")
-    about, said = _about(path, found)
+    features, said = about(path, found)
     source: dict[str, Any] = {"kind": f"{found.kind}_folder", "folder": {"name": relative(path)}}
     if found.pattern:
         source["pattern"] = found.pattern
@@ -33,34 +34,36 @@ def draft(path: Path, target: str | None, task: str | None) -> Draft:
         "source": source,
         "licence": "unknown",
         "task": "classification",
-        found.kind: about,
+        found.kind: features,
         "target": {"name": "label"},
         "split": split,
     }
     guessed = [_labels(found), said, *(f"its folders {', '.join(found.parts)} are the splits" for _ in found.parts[:1])]
-    guessed += [
-        f"{len(files):,} file{'s' * (len(files) > 1)} {why}: left out, as {', '.join(files[:SHOWN])}" for why, files in found.odd.items()
-    ]
+    guessed += [f"{counted(len(files), 'file')} {why}: left out, as {', '.join(files[:SHOWN])}" for why, files in found.odd.items()]
     unsure = dict.fromkeys(found.notes, "all right?")
     if found.pattern:
         unsure["label"] = "the first part of a file's name: is it the label? source.pattern"
-    read = f"{len(found.files):,} {PLURAL[found.kind]} in {len(found.classes)} classes"
+    for part, words in found.named.items():
+        asked = f"{part} ({', '.join(words[:NAMED])}{', …' if len(words) > NAMED else ''})"
+        unsure[asked] = f"{'a speaker' if found.kind == 'audio' else 'an entity'}? group: {part}, split: {{kind: group}}"
+    read = f"{counted(len(found.files), NOUN[found.kind])} in {len(found.classes)} classes"
     comments = {"licence": "say whose data it is"}
     left = {file: why for why, files in found.odd.items() for file in files}
-    return Draft(read, guessed, unsure, card, _experiment(found.kind, len(found.files)), comments, left)
+    return Draft(read, guessed, unsure, card, experiment(found.kind, len(found.files)), comments, left)
 
 
 def _labels(found: guess.Held) -> str:
     most, least = found.classes.most_common(1)[0], found.classes.most_common()[-1]
+    each = f"{least[1]:,}" if least[1] == most[1] else f"{least[1]:,} to {most[1]:,}"
     where = "the files' names" if found.pattern else "the sub-folders"
-    return f"{where} are the labels: {len(found.classes)} classes of {least[1]:,} to {most[1]:,} files        task classification"
+    return f"{where} are the labels: {len(found.classes)} classes of {each} files        task classification"
 
 
-def _about(path: Path, found: guess.Held) -> tuple[dict[str, Any], str]:
+def about(path: Path, found: guess.Held) -> tuple[dict[str, Any], str]:
+    """What a card says of the files below a path, and a line on it."""
     if found.kind == "image":
         one = guess.pixels(path, found)
-        height, width, channels = one.shape
-        return {"shape": list(one.shape), "fit": one.fit}, f"read at {height}x{width} in {'grey' if channels == 1 else 'colour'}"
+        return {"shape": list(one.shape), "fit": one.fit}, _pixels(one)
     if found.kind == "audio":
         sound = guess.sound(path, found)
         cut = f"; the longest, {sound.longest:.1f} s, is cut" if sound.longest > sound.seconds + 0.01 else ""
@@ -68,7 +71,18 @@ def _about(path: Path, found: guess.Held) -> tuple[dict[str, Any], str]:
     return {}, "UTF-8 text, a file an example"
 
 
-def _experiment(kind: str, files: int) -> dict[str, Any]:
+def _pixels(one: guess.Pixels) -> str:
+    height, width, channels = one.shape
+    read = f"read at {height}x{width} (height x width) in {'grey' if channels == 1 else 'colour'}"
+    if len(one.sizes) == 1:
+        return read
+    (wide, high), count = one.sizes.most_common(1)[0]
+    what = f"{len(one.sizes):,} sizes, most often {high}x{wide} ({count:,} of {one.sizes.total():,} images)"
+    return f"{what}: all are {read}, {'edges filled with black' if one.fit == 'pad' else 'stretched to it'} (image.fit: {one.fit})"
+
+
+def experiment(kind: str, files: int) -> dict[str, Any]:
+    """A first experiment on so many files."""
     made = first_experiment(kind, files)
     if kind == "image":
         made["augment"] = [{"name": "crop", "padding": 4}]

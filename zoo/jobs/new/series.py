@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from zoo.data.guess import Guess
+from zoo.data.guess.words import counted
 from zoo.errors import ZooError, did_you_mean
-from zoo.jobs.new.draft import Draft, first_experiment
+from zoo.jobs.new.draft import Draft, first_experiment, hint
 
 # a step that Pandas finds, as a card writes it, and how many of them make a season
 UNITS: list[tuple[pd.Timedelta, str, int | None]] = [
@@ -54,7 +55,7 @@ def draft(frame: pd.DataFrame, found: dict[str, Guess], source: dict[str, Any], 
     goal = target or numbers[-1]
     unit, season, irregular = _step(_times(frame[moment], found[moment])) if moment else (None, None, False)
     horizon = max(1, min(season or 12, len(frame) // 10))
-    history = max(2, min(3 * horizon if season is None else max(2 * season, 3 * horizon), len(frame) // 4))
+    history = max(2, min(2 * season if season else 3 * horizon, len(frame) // 4))
     about: dict[str, Any] = {"columns": numbers}
     if moment:
         about["time"] = moment
@@ -78,16 +79,17 @@ def draft(frame: pd.DataFrame, found: dict[str, Guess], source: dict[str, Any], 
         if moment
         else "a row a step",
         *(f"{name} is left out: {why}" for name, why in left.items()),
-        f"{len(numbers)} channel{'s' * (len(numbers) > 1)}" + (f", a season of {season} steps" if season else ""),
+        counted(len(numbers), "channel") + (f", a season of {season} steps" if season else ""),
     ]
-    unsure = {} if target else {goal: "which column is to be forecast? --target COLUMN"}
-    comments = {"licence": "say whose data it is", "split": "the newest rows judge"}
+    asked = "is it the column to be forecast?"
+    unsure = {goal: f"{asked} {hint('--target COLUMN')}"} if target is None and len(numbers) > 1 else {}
+    comments = {"licence": "say whose data it is", "split": "the newest rows judge", **({"target": f"unsure: {asked}"} if unsure else {})}
     return Draft(
-        f"{len(frame):,} rows, {len(found)} columns, {said}",
+        f"{counted(len(frame), 'row')}, {counted(len(found), 'column')}, {said}",
         guessed,
         unsure,
         card,
-        first_experiment("forecast", len(frame)),
+        first_experiment("forecast", len(frame) - history - horizon),
         comments,
         left,
     )

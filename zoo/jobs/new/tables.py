@@ -10,13 +10,17 @@ import pandas as pd
 
 from zoo.data.guess import Guess, guesses, learns, texts
 from zoo.data.guess.columns import MARKERS
+from zoo.data.guess.entities import cells, entity, likely, question
+from zoo.data.guess.paths import paths
+from zoo.data.guess.words import counted
 from zoo.errors import ZooError, did_you_mean
 from zoo.jobs.new import series
-from zoo.jobs.new.draft import Draft, first_experiment, relative
+from zoo.jobs.new.draft import Draft, first_experiment, hint, relative
 
 ROWS = 200_000  # looked at
 TARGETS = ("target", "label", "class", "y", "outcome", "diagnosis", "churn", "survived", "price", "species", "quality", "sentiment")
 SMALL = 8  # rows of a class that a stratified split can still share out
+COPIES, DIFFERENT = 0.01, 50  # rows that are copies from which on they stay on one side; different rows that a hash can share out
 
 
 @dataclass
@@ -36,6 +40,12 @@ def draft(path: Path, target: str | None, task: str | None) -> Draft:
     if len(table.frame) == 0:
         raise ZooError(f"{path} has no rows")
     table.found = guesses(table.frame)
+    files = paths(path.parent, table.frame, [name for name in table.found if name != target]) if task != "forecasting" else None
+    if files:
+        from zoo.jobs.new import paths as of_paths
+
+        name = _target(path, {column: one for column, one in table.found.items() if column != files.column}, target)
+        return of_paths.draft(path, table, files, name, task, asked=target is not None)
     moment = series.moment_of(table.frame, table.found)
     if task == "forecasting" or (task is None and moment and series.looks_like_one(table.found, moment, target)):
         return series.draft(table.frame, table.found, table.source, table.said, moment, target)
@@ -50,7 +60,7 @@ def _opened(path: Path) -> Table:
         frame = _typed(path, pd.read_parquet)
         return Table(frame, {**source, "kind": "parquet"}, "Parquet", len(frame))
     if suffix.endswith((".jsonl", ".ndjson")):
-        frame = _typed(path, lambda file: pd.read_json(file, lines=True))
+        frame = _typed(path, lambda file: pd.read_json(file, lines=True, dtype=False, convert_dates=False))
         return Table(frame, {**source, "kind": "jsonl"}, "JSON lines", len(frame))
     shape = texts.shape_of(path)
     frame = texts.frame_of(path, shape, ROWS)
@@ -82,31 +92,57 @@ def _target(path: Path, found: dict[str, Guess], asked: str | None) -> str:
     return named[0] if named else ends[0]
 
 
-def _draft(table: Table, target: str, task: str | None, asked: bool) -> Draft:
-    goal, found = table.found[target], {name: one for name, one in table.found.items() if name != target}
-    likely, doubt = learns(goal, table.rows)
+@dataclass
+class Goal:
+    """What is learned: the task, a line on it, and what is asked about it."""
+
+    task: str
+    said: str
+    unsure: dict[str, str]
+    comments: dict[str, str]
+
+
+def goal_of(table: Table, target: str, task: str | None, asked: bool) -> Goal:
+    """The task that a target asks for. Raises ZooError where it is none of the task that is wished for."""
+    goal = table.found[target]
+    likely_task, doubt = learns(goal, table.rows)
     if task == "regression" and goal.type != "number" and not (goal.type == "boolean" and goal.unsure):
-        raise ZooError(
-            f"column '{target}' holds words, as {_first(table.frame[target])!r}, and regression learns numbers", "--task classification?"
-        )
-    task = task or likely
-    unsure = {name: one.unsure for name, one in found.items() if one.unsure}
-    if doubt or not asked:
-        unsure[target] = "; ".join(filter(None, [doubt, None if asked else "is it the target? --target COLUMN"]))
-    guessed = [f"{target} is the target: {_of_target(table.frame[target], task)}        task {task}"]
-    left = {name: one.why for name, one in found.items() if not one.learns}
-    guessed += [f"{_left_out(name, one)}: left out" for name, one in found.items() if not one.learns]
-    kept = {name: one for name, one in found.items() if one.learns}
+        first = str(_known(table.frame[target]).iloc[0])
+        raise ZooError(f"column '{target}' holds words, as {first!r}, and regression learns numbers", "--task classification?")
+    doubt = None if task else doubt
+    doubts = [(doubt, hint("--task regression", "so"))] if doubt else []
+    doubts += [] if asked else [("is it the target?", hint("--target COLUMN"))]
+    task = task or likely_task
+    said = f"{target} is the target: {_of_target(table.frame[target], task)}        task {task}"
+    comments = {"licence": "say whose data it is"}
+    if not doubts:
+        return Goal(task, said, {}, comments)
+    comments["target"] = f"unsure: {'; '.join(question for question, _ in doubts)}"
+    return Goal(task, said, {target: "; ".join(map(" ".join, doubts))}, comments)
+
+
+def _draft(table: Table, target: str, task: str | None, asked: bool) -> Draft:
+    goal = goal_of(table, target, task, asked)
+    found = {name: one for name, one in table.found.items() if name != target}
+    group = entity(table.frame, found)
+    kept = {name: one for name, one in found.items() if one.learns and name != group}
+    left = {name: "it is the group" if name == group else one.why for name, one in found.items() if name not in kept}
+    guessed = [goal.said, *(f"{_left_out(name, found[name])}: left out" for name in left if name != group)]
     if not kept:
         raise ZooError(f"no column is left to learn '{target}' from", *[f"{name}: {why}" for name, why in left.items()])
-    lone = [name for name, one in kept.items() if one.type == "text"]
-    texts_only = bool(lone) and len(lone) == len(kept)
-    card = _card(table, target, task, kept, texts_only)
-    guessed += [f"{name} is a {one.type}; {one.missing:,} cells are missing" for name, one in kept.items() if one.missing][:12]
-    guessed.append(_counted(kept))
+    texts_only = all(one.type == "text" for one in kept.values())
+    card = _card(table, target, goal.task, kept, texts_only)
+    split, why = split_of(table, target, goal.task, list(kept), group)
+    card |= {**({"group": group} if group else {}), "split": split}
+    lacking = [f"{name} is a {one.type}; {_missing(one.missing)} missing" for name, one in kept.items() if one.missing]
+    guessed += [*why, *lacking[:12], _counted(kept)]
+    unsure = {name: one.unsure for name, one in found.items() if one.unsure and name != group}
+    if not group:
+        for name, count in likely(table.frame, found).items():
+            unsure[name] = "; ".join(filter(None, [unsure.get(name), question(name, count)]))
     experiment = first_experiment("text" if texts_only else "table", table.rows)
-    read = f"{table.rows:,} rows, {len(table.found)} columns, {table.said}"
-    return Draft(read, guessed, unsure, card, experiment, _comments(kept, target, unsure), left)
+    read = f"{counted(table.rows, 'row')}, {counted(len(table.found), 'column')}, {table.said}"
+    return Draft(read, guessed, {**unsure, **goal.unsure}, card, experiment, {**_comments(kept, unsure), **goal.comments}, left)
 
 
 def _card(table: Table, target: str, task: str, kept: dict[str, Guess], texts_only: bool) -> dict[str, Any]:
@@ -120,14 +156,29 @@ def _card(table: Table, target: str, task: str, kept: dict[str, Guess], texts_on
         columns[name] = words.get(one.type) or ({"type": "datetime", "format": one.format} if one.format else "datetime")
     card: dict[str, Any] = {"title": Path(source["file"]).stem, "source": source, "licence": "unknown", "task": task}
     card |= {"text": {"columns": list(columns)}} if texts_only else {"columns": columns}
-    card["target"] = {"name": target}
-    card["split"] = {"kind": _split(table.frame[target], task), "val": 0.15, "test": 0.15, "seed": 0}
-    return card
+    return {**card, "target": {"name": target}}
 
 
-def _split(values: pd.Series, task: str) -> str:
-    rare = task != "classification" or _known(values).value_counts().min() < SMALL
-    return "random" if rare else "stratified"
+def split_of(table: Table, target: str, task: str, kept: list[str], group: str | None) -> tuple[dict[str, Any], list[str]]:
+    """The split, and lines that say why: by an entity, by a hash where rows are copies of another, else by the label or at random."""
+    if group:
+        count = cells(table.frame[group]).nunique()
+        return {"kind": "group", "val": 0.15, "test": 0.15, "seed": 0}, [
+            f"{group} tells {counted(count, 'entity', 'entities')} apart: all rows of one stay on one side (group, split: group)"
+        ]
+    copies = _same(table, [*kept, target]).duplicated()
+    if copies.mean() > COPIES and len(copies) - copies.sum() >= DIFFERENT:
+        said = f"{copies.mean():.0%} of the rows are copies: copies stay on one side (split: hash)"
+        return {"kind": "hash", "val": 0.15, "test": 0.15, "seed": 0}, [said]
+    rare = task != "classification" or _known(table.frame[target]).value_counts().min() < SMALL
+    return {"kind": "random" if rare else "stratified", "val": 0.15, "test": 0.15, "seed": 0}, []
+
+
+def _same(table: Table, names: list[str]) -> pd.DataFrame:
+    """Columns in which case and doubled blanks of a text say nothing, so that equal rows are seen as `zoo check` sees them."""
+    cells_ = {name: table.frame[name].astype(str) for name in names}
+    text = [name for name in names if table.found[name].type == "text"]
+    return pd.DataFrame({**cells_, **{name: cells_[name].str.casefold().str.split().str.join(" ") for name in text}})
 
 
 def _known(values: pd.Series) -> pd.Series:
@@ -135,13 +186,9 @@ def _known(values: pd.Series) -> pd.Series:
     return words[~words.isin(MARKERS[:3])]
 
 
-def _first(values: pd.Series) -> str:
-    return str(_known(values).iloc[0])
-
-
 def _of_target(values: pd.Series, task: str) -> str:
     known = _known(values)
-    lacking = f", {len(values) - len(known):,} rows without it are left out" if len(known) < len(values) else ""
+    lacking = f", {counted(len(values) - len(known), 'row')} without it left out" if len(known) < len(values) else ""
     if task == "classification":
         counts = known.value_counts()
         share = (
@@ -152,6 +199,10 @@ def _of_target(values: pd.Series, task: str) -> str:
         return f"{len(counts)} classes, {share}{lacking}"
     numbers = pd.to_numeric(known, errors="coerce")
     return f"a number, {numbers.min():g} to {numbers.max():g}{lacking}"
+
+
+def _missing(count: int) -> str:
+    return counted(count, "cell is", "cells are")
 
 
 def _left_out(name: str, one: Guess) -> str:
@@ -167,12 +218,12 @@ def _counted(kept: dict[str, Guess]) -> str:
     return ", ".join(f"{count} {plural[kind] if count > 1 else singular[kind]}" for kind, count in counts.items() if count)
 
 
-def _comments(kept: dict[str, Guess], target: str, unsure: dict[str, str]) -> dict[str, str]:
+def _comments(kept: dict[str, Guess], unsure: dict[str, str]) -> dict[str, str]:
     said = {}
     for name, one in kept.items():
         parts = [one.why] if one.type in ("category", "text") else []
         parts += [f"{one.missing:,} missing"] if one.missing else []
-        parts += [f"unsure: {one.unsure}"] if one.unsure else []
+        parts += [f"unsure: {unsure[name]}"] if name in unsure else []
         if parts:
             said[name] = "; ".join(parts)
-    return {**said, "licence": "say whose data it is", **({"target": f"unsure: {unsure[target]}"} if target in unsure else {})}
+    return said
