@@ -33,7 +33,7 @@ class ZooError(Exception):
     def __init__(self, what: str, *details: str | None) -> None:
         self.what = printable(what)
         self.details = tuple(printable(line) for line in details if line)
-        super().__init__("\n  ".join((what, *self.details)))
+        super().__init__("\n  ".join((self.what, *self.details)))
 
 
 class CheckError(ZooError):

@@ -178,6 +178,18 @@ def test_noise_has_the_loudness_that_was_asked_for():
     np.testing.assert_allclose(10 * np.log10(np.square(sound).mean(1) / np.square(noise).mean(1)), 20, atol=0.5)
 
 
+def test_jitter_leaves_the_end_of_a_shorter_series_blank():
+    series = np.random.default_rng(0).normal(size=(8, 20, 3)).astype(np.float32)
+    series[:, 5] = series[::2, 12:] = series[0] = 0
+    for shape, modality in (((8, 20, 3), "sequence"), ((8, 60), "vector")):
+        run = augment.make((Augmentation(name="jitter", sigma=0.5),), "series", modality).after
+        x = run(tf.constant(series.reshape(shape)), tf.constant(Y[:8]), keys(np.arange(8)))[0].numpy().reshape(series.shape)
+        assert not x[::2, 12:].any()
+        assert not x[0].any()
+        assert (x[1::2] != series[1::2]).all()
+        assert (x[2::2, :12] != series[2::2, :12]).all()
+
+
 def test_masks_of_a_spectrogram_are_stripes():
     x, _ = run("audio", "spec_augment", np.arange(24), count=1, time=0.4, frequency=0.5)
     hidden = np.isclose(x, X["audio"].mean((1, 2), keepdims=True))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 
+from zoo.config.features import DatetimeFeature
 from zoo.config.preparing import NumberWay, settings
 from zoo.data import prepare, preprocess
 from zoo.data.preprocess import categories, dates, numbers, table
@@ -154,7 +155,7 @@ def test_a_cross_is_a_pair():
 @pytest.mark.parametrize("first", [dt.date(1899, 12, 25), dt.date(1969, 12, 20), dt.date(2000, 2, 20), dt.date(2100, 2, 20)])
 def test_the_calendar_is_pythons(first):
     days = [first + dt.timedelta(days=step) for step in range(400)]
-    found, known = dates.read(np.array([f"{day}T13:05" for day in days], object), dates.reading("d", None))
+    found, known = dates.read(np.array([f"{day}T13:05" for day in days], object), dates.reading(None))
     assert known.all()
     right = [[day.year, day.month, day.day, day.weekday(), 13, 5, day.timetuple().tm_yday] for day in days]
     assert np.stack([found[part] for part in DATE_PARTS], -1).tolist() == right
@@ -169,7 +170,7 @@ def test_the_calendar_is_pythons(first):
      "2020", "20200102", "2020/1/2", "2020-01-02T03", "20200102T030405", "2020-1-2 3:04"],
 )  # fmt: skip
 def test_iso_is_read(word):
-    found, known = dates.read(np.array([word], object), dates.reading("d", None))
+    found, known = dates.read(np.array([word], object), dates.reading(None))
     assert known.all()
     assert (found["year"], found["month"]) == (2020, 1)
     assert found["hour"] == (23 if "23" in word else 3 if "3" in word else 0)  # the clock's, in whatever zone
@@ -181,7 +182,7 @@ def test_iso_is_read(word):
      "2020-01-02T24:00", "2020-01-02T03:60", "2020-01-02 03:04 pm", "٢٠٢٠-٠١-٠٢", "0000-01-01", "2020-01-02x", "\x00"],
 )  # fmt: skip
 def test_what_is_no_moment(word):
-    assert not dates.read(np.array([word], object), dates.reading("d", None))[1].any()
+    assert not dates.read(np.array([word], object), dates.reading(None))[1].any()
 
 
 FORMATS = ["%d.%m.%Y %H:%M:%S", "%m/%d/%y %I:%M %p", "%b %d, %Y", "%A, %d. %B %Y at %H:%M", "%Y%m%d", "%Y-%m-%dT%H:%M:%S.%f", "%d%b%Y"]
@@ -191,7 +192,7 @@ FORMATS = ["%d.%m.%Y %H:%M:%S", "%m/%d/%y %I:%M %p", "%b %d, %Y", "%A, %d. %B %Y
 def test_formats_are_strptimes(written):
     moments = [dt.datetime(1969, 1, 1) + dt.timedelta(days=97 * step, minutes=413 * step) for step in range(200)]
     texts = [moment.strftime(written) for moment in moments]
-    found, known = dates.read(np.array(texts, object), dates.reading("d", written))
+    found, known = dates.read(np.array(texts, object), dates.reading(written))
     assert known.all()
     right = [dt.datetime.strptime(text, written) for text in texts]
     stamps = [[m.year, m.month, m.day, m.weekday(), m.hour, m.minute, m.timetuple().tm_yday] for m in right]
@@ -199,9 +200,12 @@ def test_formats_are_strptimes(written):
 
 
 def test_formats_that_are_none():
-    for written, why in (("%Q", "%Q"), ("%d %d", "day twice"), ("year", "nothing of a moment")):
-        with pytest.raises(ZooError, match=why):
-            dates.reading("d", written)
+    wrong = (("%Q", "%Q"), ("%s", "%s"), ("%Y-%", "has %, which"), ("%Y %y", "year twice"), ("year", "nothing of a moment"))
+    for written, why in (*wrong, ("", "nothing")):
+        with pytest.raises(ValidationError, match=why):
+            DatetimeFeature(format=written)
+    for written in ("%d.%m.%Y %H:%M", "%I %p %%", None):
+        assert DatetimeFeature(format=written).format == written
 
 
 def moment(found, **way):

@@ -116,6 +116,15 @@ def test_a_loop_of_links_ends(tmp_path):
     assert read(images(tmp_path, {})).target.tolist() == ["bird", "bird", "cat", "cat", "dog", "dog"]
 
 
+def test_a_link_to_itself_is_left_out_and_told(tmp_path, caplog):
+    fill(tmp_path, TWO)
+    (tmp_path / "cat/one.png").symlink_to(tmp_path / "cat/two.png")
+    (tmp_path / "cat/two.png").symlink_to(tmp_path / "cat/one.png")
+    with caplog.at_level(logging.WARNING, "zoo"):
+        assert len(read(images(tmp_path, {}))) == 4
+    assert "2 files are left out (2 .png), as cat/one.png" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -246,6 +255,7 @@ def table(tmp_path):
     (tmp_path / "outside.png").write_bytes(picture(9))
     (tmp_path / "data/p/link.png").symlink_to(tmp_path / "outside.png")
     (tmp_path / "data/out").symlink_to(tmp_path)
+    (tmp_path / "data/p/loop.png").symlink_to("loop.png")
 
     def call(names, on_error="refuse", base=tmp_path / "data"):
         source = {"kind": "csv", "file": "t.csv", "paths": "path", "on_error": on_error}
@@ -273,6 +283,9 @@ def test_a_table_names_files(table):
         ("p/9.png", "there is no file 'p/9.png'"),
         ("p", "there is no file 'p'"),
         (" ", "no path"),
+        ("x" * 300 + ".png", "'x{60}' is no path of a file: File name too long"),
+        ("x/" * 3000 + "a.png", "is no path of a file: File name too long"),
+        ("p/loop.png", "is no path of a file: "),
     ],
 )
 def test_a_path_that_is_bad_is_refused_with_its_line(table, name, says):

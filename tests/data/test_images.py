@@ -41,6 +41,12 @@ def file_of(image: Image.Image, kind: str, mode: str | None = None, **more) -> b
     return out.getvalue()
 
 
+def half_seen(image: Image.Image) -> Image.Image:
+    image = image.copy()
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
 KINDS = [
     ("PNG", None, {}, 0),
     ("PNG", "L", {}, 0),
@@ -55,6 +61,9 @@ KINDS = [
     ("WEBP", None, {"lossless": True}, 0),
     ("WEBP", None, {"quality": 90}, 0),
     ("WEBP", "RGBA", {"lossless": True, "exif": b"Exif\0\0"}, 0),
+    ("WEBP", "alpha", {"lossless": True, "exact": True}, 0),
+    ("WEBP", "alpha", {"quality": 90, "exact": True}, 0),
+    ("PNG", "alpha", {}, 0),
     ("JPEG", None, {"quality": 95}, 6),
     ("JPEG", None, {"progressive": True}, 6),
     ("JPEG", "L", {}, 3),
@@ -65,7 +74,7 @@ KINDS = [
 @pytest.mark.parametrize("channels", [3, 1])
 @pytest.mark.parametrize(("kind", "mode", "more", "off"), KINDS, ids=lambda one: str(one))
 def test_a_file_of_any_kind_is_what_pillow_sees(picture, decode, kind, mode, more, off, channels):
-    file = file_of(picture, kind, mode, **more)
+    file = file_of(half_seen(picture), kind, **more) if mode == "alpha" else file_of(picture, kind, mode, **more)
     seen = Image.open(io.BytesIO(file)).convert("RGB").convert("RGB" if channels == 3 else "L")
     found = decode(file, (HEIGHT, WIDTH, channels))
     assert found.dtype == np.float32
@@ -180,6 +189,16 @@ def test_what_is_no_image_is_refused(picture, decode):
         file = file_of(picture, kind)
         with pytest.raises(tf.errors.OpError):
             decode(file[: len(file) * 2 // 3])
+
+
+def test_what_tensorflow_does_not_read_says_why(picture, decode):
+    for mode in ("RGB", "RGBA"):  # moving RGB without a number of channels would spoil the memory of the process
+        frames = [picture.rotate(turn).convert(mode) for turn in (0, 90, 180)]
+        file = file_of(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is an animated WebP"):
+            decode(file)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"is a BMP of\] \[1\] \[bits a pixel"):
+        decode(file_of(picture, "BMP", "1"))
 
 
 def test_a_batch_is_what_each_file_is(picture, decode):

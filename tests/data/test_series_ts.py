@@ -10,7 +10,7 @@ import pytest
 from made import card_of
 
 from zoo.data import prepare
-from zoo.data.sources import read
+from zoo.data.sources import read, ts
 from zoo.errors import ZooError
 
 RAGGED = """# made by hand
@@ -146,3 +146,8 @@ def test_the_archives_files_are_what_its_pages_say(name):
     assert len(np.unique(raw.target)) == classes
     assert (raw.given == "test").sum() == test
     assert np.isnan(raw.features["series"]).mean() == pytest.approx(lacking, abs=1e-3)
+
+
+def test_a_line_of_an_at_sign_alone(tmp_path):
+    (tmp_path / "t.ts").write_text("@\n@data\n1,2:a\n")
+    assert [label for _, (_, label) in ts.examples_of(tmp_path / "t.ts")] == ["a"]

@@ -13,7 +13,7 @@ from zoo.data import splits
 from zoo.data.cuts import fractions
 from zoo.data.sources import Raw, read
 from zoo.data.splits import SPLITS, manifest, split
-from zoo.data.windows import LAST, SERIES, UNTIL, Windows
+from zoo.data.windows import LAST, SERIES, TIMES, Windows
 from zoo.errors import ZooError
 
 TABLE = {"kind": "npz", "file": "nowhere.npz"}  # never read: the rows are given
@@ -376,7 +376,7 @@ def windows(series, history=4, horizon=3, stride=1, time=None, **card):
     named = {}
     if time is not None:
         clock = np.concatenate([when + np.arange(size) for when, size in zip(time, series, strict=True)])
-        beside |= {"t": clock[starts + history], UNTIL: clock[last]}
+        beside |= {"t": clock[starts + history], TIMES: Windows(clock, starts + history, horizon)}
         named = {"time": "t"}
     values = np.arange(first, dtype=np.float64)[:, None]
     raw = Raw(
@@ -425,7 +425,7 @@ def test_each_series_without_times_is_cut_by_its_own_steps():
 def test_series_with_times_are_cut_at_one_time():
     card, raw, _ = windows([104, 54], time=[0, 50])
     rows = split(card, raw)
-    newest = raw.beside[UNTIL]
+    newest = raw.beside[TIMES][:].max(1)
     assert newest[rows["train"]].max() < raw.beside["t"][rows["val"]].min()
     assert newest[rows["val"]].max() < raw.beside["t"][rows["test"]].min()
     second = raw.beside[SERIES] == 1
@@ -442,12 +442,38 @@ def test_a_whole_target_lies_in_its_fixed_range():
 def test_windows_that_overlap_are_not_drawn_at_random():
     plan = {"kind": "random", "val": 0.2, "test": 0.2}
     card, raw, _ = windows([104], split=plan)
-    with pytest.raises(ZooError, match="puts the same steps of 'inline' into two splits"):
+    with pytest.raises(ZooError, match="puts the same steps into two splits") as caught:
         split(card, raw)
-    card, raw, _ = windows([104], split=plan, stride=3)
+    assert "stride" not in str(caught.value)
+
+
+SEEING = [{"kind": "random"}, {"kind": "hash"}, {"kind": "fold", "by": "random"}, {"kind": "group", "column": "month"}]
+BEFORE = {"kind": "fixed", "test": [0, 40], "val": [40, 80], "train": [80, 200]}
+
+
+@pytest.mark.parametrize("plan", [*SEEING, BEFORE], ids=lambda one: one["kind"])
+def test_no_history_that_learns_holds_what_others_are_asked(plan):
+    card, raw, _ = windows([200], split=plan, stride=3)  # what is asked for stands apart, what is seen does not
+    raw.beside["month"] = raw.ids // 30
+    with pytest.raises(ZooError, match="lets the windows that learn hold steps that val or test ask for"):
+        split(card, raw)
+
+
+def test_whole_series_may_be_drawn():
+    card, raw, _ = windows([40] * 9, split={"kind": "group", "column": "series"})
+    raw.beside["series"] = raw.beside[SERIES]
     rows = split(card, raw)
-    steps = [asked(raw, rows[name]) for name in SPLITS]
-    assert apart(steps)
+    assert apart([set(raw.beside[SERIES][rows[name]]) for name in SPLITS])
+
+
+@pytest.mark.parametrize("time", [None, [0]])
+def test_a_gap_is_counted_in_steps_whatever_the_stride(time):
+    card, raw, _ = windows([2000], history=24, horizon=1, stride=24, time=time, split={"kind": "time", "gap": 7})
+    rows = split(card, raw)
+    first = {name: min(asked(raw, rows[name])) for name in SPLITS}
+    assert [len(rows[name]) for name in SPLITS] == [58, 12, 13]
+    assert first["val"] - max(asked(raw, rows["train"])) > 7
+    assert first["test"] - max(asked(raw, rows["val"])) > 7
 
 
 def test_the_val_of_a_given_series_is_its_newest_part():
@@ -485,3 +511,26 @@ def test_resuming_on_rows_that_changed_is_refused(plan, csv_card):
     assert changed.fingerprint != raw.fingerprint
     assert changed.files != raw.files
     assert manifest(after, changed, split(after, changed))["parts"] != then["parts"]
+
+
+def test_a_hash_of_a_column_asks_for_its_value_alone(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [f"{value:.3f}" for value in rng.normal(0, 100, 250)] + [str(16_000_000_000 + step) for step in range(250)]
+    (tmp_path / "t.csv").write_text("a,g,y\n" + "".join(f"1,{value},{'pq'[row % 2]}\n" for row, value in enumerate(values)))
+    found = []
+    for more in ({}, {"g": "number"}, {"g": "category"}):
+        source = {"kind": "csv", "file": str(tmp_path / "t.csv")}
+        made = card_of(source, columns={"a": "number", **more}, split={"kind": "hash", "columns": ["g"]})
+        found.append({name: rows.tolist() for name, rows in split(made, read(made)).items()})
+    assert found[0] == found[1] == found[2]
+    assert 50 < sum(row >= 250 for row in found[0]["val"] + found[0]["test"]) < 100  # each its own, though no float32 tells them apart
+
+
+def test_a_blank_among_times_that_are_numbers(tmp_path):
+    times = [str(1.7e9 + step) for step in range(60)]
+    times[7], times[9] = "", " "
+    (tmp_path / "t.csv").write_text("a,t,y\n" + "".join(f"1,{time},{'pq'[row % 2]}\n" for row, time in enumerate(times)))
+    for columns in ({"a": "number"}, {"a": "number", "t": "number"}):
+        made = card_of({"kind": "csv", "file": str(tmp_path / "t.csv")}, columns=columns, split={"kind": "time", "column": "t"})
+        with pytest.raises(ZooError, match=r"column 't' .*is blank in row 8\n  2 of 60 rows"):
+            split(made, read(made))

@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from made import card_of
+from pydantic import ValidationError
 
 from zoo.data.sources import csv, csv_fast, read, tables
 from zoo.data.sources.cells import Rejected, Stumble, Wanted
@@ -78,8 +79,14 @@ def test_another_encoding_is_read_where_it_is_named(csv_card):
         read(csv_card(text.encode("latin-1")))
     for name in ("latin-1", "utf-16"):
         assert read(csv_card(text.encode(name), source={"encoding": name})).features["b"].tolist() == ["café", "y"]
-    with pytest.raises(ZooError, match="Python does not know"):
-        read(csv_card(text, source={"encoding": "klingon"}))
+    with pytest.raises(ValidationError, match="Python does not know"):
+        csv_card(text, source={"encoding": "klingon"})
+
+
+@pytest.mark.parametrize("name", ["rot13", "hex", "zlib", "punycode", "idna", "undefined"])
+def test_what_encodes_no_text_file(csv_card, name):
+    with pytest.raises(ValidationError, match=rf"'{name}' is no encoding of text"):
+        csv_card("a,b,y\n", source={"encoding": name})
 
 
 def test_quotes_may_be_letters(csv_card):

@@ -74,7 +74,8 @@ def _typed(given: Any, one: Input) -> np.ndarray:
     if values.ndim == 0 or values.shape[1:] != shape:
         raise ZooError(f"input '{name}' has shape {values.shape}, where (batch{_dimensions(shape)}) is expected")
     if one["dtype"] == "string":
-        values = values.astype(str) if values.dtype.kind == "M" else values  # a moment as ISO 8601
+        if values.dtype.kind == "M":  # moments as ISO 8601
+            values = np.where(np.isnat(values), "", values.astype(str))
         return np.array([_word(value, name) for value in values.tolist()], object)
     return _numbers(values, name, may_lack=len(shape) in (0, 2))  # a cell of a table, or a step of a series
 

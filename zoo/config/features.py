@@ -79,7 +79,8 @@ class DatetimeFeature(DatetimeWay):
     @field_validator("format")
     @classmethod
     def _is_a_format(cls, value: str | None) -> str | None:
-        used = [] if value is None else ["" if letter == "%" else directive for directive, _, letter in directives(value) if directive or letter == "%"]
+        pieces = directives(value or "")
+        used = ["" if letter == "%" else directive for directive, _, letter in pieces if directive or letter == "%"]
         known = " ".join(f"%{one}" for one in DIRECTIVES)
         unknown = next((one for one in used if one not in DIRECTIVES), None)
         if unknown is not None:

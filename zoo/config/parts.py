@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_serializer, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what scikit-learn and NumPy take
+NO_TEXT = ("idna", "punycode", "undefined")  # Python takes them for encodings of text
+
+
+def _of_text(value: str) -> str:
+    try:
+        found = codecs.lookup(value)
+    except (LookupError, ValueError):
+        raise ValueError(f"'{value}' is an encoding that Python does not know; as utf-8, latin-1, cp1252 or utf-16") from None
+    if not getattr(found, "_is_text_encoding", True) or found.name in NO_TEXT:
+        raise ValueError(f"'{value}' is no encoding of text files; as utf-8, latin-1, cp1252 or utf-16")
+    return value
+
+
+Encoding = Annotated[str, AfterValidator(_of_text)]
 
 
 class Part(BaseModel):

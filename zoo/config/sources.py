@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import glob
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from zoo.config.parts import Named, Part
+from zoo.config.parts import Encoding, Named, Part
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Url = Annotated[str, Field(pattern=r"^https?://")]
@@ -136,7 +135,6 @@ class NpzSource(Files):
 
 USUAL_MISSING = ("", "NA", "?")
 OnError = Literal["refuse", "skip"]
-NO_TEXT = ("idna", "punycode", "undefined")  # Python takes them for encodings of text
 
 
 class TableSource(Files):
@@ -161,19 +159,8 @@ class CsvSource(TableSource):
     header: bool | tuple[str, ...] = True
     quoted: bool = True
     decimal: Literal[".", ","] = "."
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     anomalies: File | None = None
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_of_text(cls, value: str) -> str:
-        try:
-            found = codecs.lookup(value)
-        except (LookupError, ValueError):
-            raise ValueError(f"encoding is '{value}', which Python does not know; as utf-8, latin-1, cp1252 or utf-16") from None
-        if not getattr(found, "_is_text_encoding", True) or found.name in NO_TEXT:
-            raise ValueError(f"encoding is '{value}', which is none of a text file; as utf-8, latin-1, cp1252 or utf-16")
-        return value
 
 
 class ParquetSource(TableSource):

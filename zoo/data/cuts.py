@@ -14,7 +14,7 @@ from zoo.data.mapped import blocks, numbers_of
 from zoo.data.sources import Raw
 from zoo.data.sources.text import as_text
 from zoo.data.sources.words import numbered
-from zoo.data.windows import LAST, SERIES, UNTIL, Windows, pick
+from zoo.data.windows import LAST, SERIES, TIMES, Windows, pick
 from zoo.errors import ZooError
 
 DRAWS = 64  # orders of the groups that are tried: the one whose parts come nearest to what is wanted is taken
@@ -133,45 +133,58 @@ def spans(raw: Raw) -> tuple[np.ndarray, np.ndarray] | None:
     return None if found is None else (found.starts, found.starts + found.length)
 
 
-def by_steps(raw: Raw, rows: np.ndarray, ends: Sequence[float], gap: int, time: str | None) -> list[np.ndarray]:
-    """Windows in parts from the oldest to the newest, cut by the steps that they ask for: `ends` are shares of those.
+def by_steps(raw: Raw, rows: np.ndarray, ends: Sequence[float], gap: int) -> list[np.ndarray]:
+    """Windows in parts from the oldest to the newest, cut by the steps from the first that they ask for to the last: `ends` are
+    shares of those.
 
-    Where their `time` is known all series are cut at the same one, so that none tells the future of another; else each at its own
+    Where their times are known all series are cut at the same one, so that none tells the future of another; else each at its own
     share of steps. No step is asked for in two parts, the `gap` steps (times) before a border in none; windows across a border
     belong to none.
     """
     asked = spans(raw)
     assert asked is not None
     first, last = asked[0][rows], asked[1][rows] - 1
-    if time in raw.beside and UNTIL in raw.beside:
-        low, high = raw.beside[str(time)][rows], raw.beside[UNTIL][rows]
-        known = np.unique([low, high])
-        low, high = np.searchsorted(known, low), np.searchsorted(known, high)
+    _, which = np.unique(raw.beside.get(SERIES, np.zeros(len(raw), int))[rows], return_inverse=True)
+    least, most = np.full(which.max() + 1, first.max()), np.zeros(which.max() + 1, int)
+    np.minimum.at(least, which, first)
+    np.maximum.at(most, which, last)
+    if TIMES in raw.beside:
+        times: Any = raw.beside[TIMES]
+        known = np.unique(times.values[_covered(least, most + 1, len(times.values))])
+        low, high = np.searchsorted(known, times.values[first]), np.searchsorted(known, times.values[last])
         borders = [np.array([round(share * len(known))]) for share in ends]
     else:
         low, high = first, last
-        _, which = np.unique(raw.beside.get(SERIES, np.zeros(len(raw), int))[rows], return_inverse=True)
-        least, most = np.full(which.max() + 1, low.max()), np.zeros(which.max() + 1, int)
-        np.minimum.at(least, which, low)
-        np.maximum.at(most, which, high)
         borders = [(least + np.round(share * (most + 1 - least)))[which] for share in ends]
     whole = [np.full(1, -np.inf), *borders, np.full(1, np.inf)]
     gaps = [*(gap for _ in ends), 0]
     return [rows[(low >= begin) & (high < end - before)] for begin, end, before in zip(whole[:-1], whole[1:], gaps, strict=True)]
 
 
-def shared_steps(raw: Raw, parts: Mapping[str, np.ndarray]) -> bool:
-    """Whether two parts ask for the same step."""
+def _covered(first: np.ndarray, end: np.ndarray, size: int) -> np.ndarray:
+    """Which of so many steps lie in any of the spans [first, end): bool (size,)."""
+    change = np.zeros(size + 1, np.int64)
+    np.add.at(change, first, 1)
+    np.add.at(change, end, -1)
+    found: np.ndarray = np.cumsum(change[:-1]) > 0
+    return found
+
+
+def shared_steps(raw: Raw, parts: Mapping[str, np.ndarray]) -> str | None:
+    """What is wrong with the parts of windows, in words; None where no step is asked for in two of them, and where what learns
+    sees (as history or target) none that another part asks for."""
     asked = spans(raw)
     if asked is None:
-        return False
-    seen = np.zeros(int(asked[1].max()) + 1, np.int8)
-    for rows in parts.values():
-        change = np.zeros(len(seen), np.int64)
-        np.add.at(change, asked[0][rows], 1)
-        np.add.at(change, asked[1][rows], -1)
-        seen += np.cumsum(change) > 0
-    return bool((seen > 1).any())
+        return None
+    windows = [values for values in (raw.target, *raw.features.values()) if isinstance(values, Windows)]
+    first, end = np.min([one.starts for one in windows], 0), np.max([one.starts + one.length for one in windows], 0)
+    size, train = int(end.max()), parts["train"]
+    asks = {name: _covered(asked[0][rows], asked[1][rows], size) for name, rows in parts.items()}
+    if (np.sum([*asks.values()], 0) > 1).any():
+        return "puts the same steps into two splits, as the windows overlap"
+    judged = np.any([steps for name, steps in asks.items() if name != "train"], 0)
+    seen = _covered(first[train], end[train], size)
+    return "lets the windows that learn hold steps that val or test ask for" if (judged & seen).any() else None
 
 
 def last_rows(raw: Raw) -> np.ndarray:

@@ -62,7 +62,7 @@ def _decoded(file: Any, channels: int) -> Any:
     def bmp() -> Any:
         bits = _raw(file, 28, 1, tf.uint16)[0]
         told = ["is a BMP of", bits, "bits a pixel, where 8, 24 or 32 are read: save it as PNG"]
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(tf.equal(bits, [8, 24, 32])), told)]):
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.not_equal(bits, [1, 2, 4, 16])), told)]):
             image = decode(3, _raw(file, 18, 2, tf.int32))
         return grey(tf.cond(tf.equal(bits, 8), lambda: _from_palette(file, image), lambda: image))
 

@@ -26,7 +26,8 @@ Rows = dict[str, np.ndarray]
 
 
 def split(card: Card, raw: Raw) -> Rows:
-    """Rising row numbers for `train`, `val` and `test`; they share no row, and windows no step that is asked for.
+    """Rising row numbers for `train`, `val` and `test`; they share no row, and windows no step that is asked for: val's and test's
+    are not in train's histories either.
 
     The seed is the card's.
     """
@@ -37,10 +38,12 @@ def split(card: Card, raw: Raw) -> Rows:
     empty = [name for name in SPLITS if len(rows[name]) == 0]
     if empty:
         raise ZooError(f"the split of '{card.name}' leaves no rows for {empty[0]}")
-    if shared_steps(raw, rows):
+    wrong = shared_steps(raw, rows)
+    if wrong:
         raise ZooError(
-            f"split: {card.split.kind} puts the same steps of '{card.name}' into two splits: its windows overlap",
-            "use split: {kind: time}, or windows that stand apart (series.stride)",
+            f"split: {card.split.kind} {wrong}: the dataset '{card.name}'",
+            "use split: {kind: time}, fixed ranges with train before val and test, a given test part of its own,",
+            "or where one table holds several series {kind: group}, which keeps each of them whole",
         )
     return {name: np.sort(rows[name]) for name in SPLITS}
 
@@ -97,7 +100,7 @@ def _val_of(card: Card, raw: Raw, plan: GivenSplit, rows: Rows, labels: np.ndarr
     """What learns and what is val, both from the training part: as whole groups, where the test part holds whole ones."""
     train = rows["train"]
     if spans(raw) is not None:
-        kept, val = by_steps(raw, train, [1 - plan.val], 0, card.series.time if card.series else None)
+        kept, val = by_steps(raw, train, [1 - plan.val], 0)
         return kept, val
     groups = _words(column_of(card, raw, card.group)) if card.group else None
     if groups is None or np.isin(groups[train], groups[rows["test"]]).any():
@@ -130,7 +133,7 @@ def _timed(card: Card, raw: Raw, plan: TimeSplit) -> Rows:
             raise ZooError(
                 f"split: windows of '{card.name}' stand in the order of their series, not of '{plan.column}'", "leave column out"
             )
-        parts = by_steps(raw, np.arange(len(raw)), ends, plan.gap, card.series.time if card.series else None)
+        parts = by_steps(raw, np.arange(len(raw)), ends, plan.gap)
     else:
         times = np.arange(len(raw)) if plan.column is None else _moments(card, raw, plan.column)
         parts = by_time(times, ends, plan.gap)

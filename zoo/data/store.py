@@ -58,10 +58,10 @@ def fits(size: int) -> bool:
     return size <= (int(limit) if limit else min(LIMIT, SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
 
 
-def array(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+def array(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.memmap:
     """A new `.npy` to be filled, memory-mapped. Its space is taken now: a full disk is an OSError here, where a write into the map
     would end the process."""
-    made: np.ndarray = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
+    made: np.memmap = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             try:

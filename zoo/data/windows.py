@@ -9,9 +9,9 @@ import numpy as np
 
 from zoo.data.mapped import gather
 
-# What `Raw.beside` holds of windows, so that splits can cut them: the number of the series, and of the last step that is asked
-# for its time (or its place in the series) and its row number.
-SERIES, UNTIL, LAST = "zoo.series", "zoo.until", "zoo.last"
+# What `Raw.beside` holds of windows, so that splits can cut them: the number of the series, the times of the steps that are asked
+# for (Windows over those of all steps, where the series have times), and the row number of the last of these steps.
+SERIES, TIMES, LAST = "zoo.series", "zoo.times", "zoo.last"
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,33 +16,6 @@ from typing import Any
 
 import numpy as np
 
-HOW = [
-    "Everything is float32. Inputs come by served name, a row an example; a missing number is NaN, a missing category is ''.",
-    "image: x * scale + offset gives pixels 0..255. For modality 'vector': flatten each (row, column, channel), then (x - mean) / std.",
-    "table: the columns become numbers, in this order, and places, in their order; a list that is not there has no column.",
-    "numbers: NaN becomes fill, then clip (lowest, highest). With points: by a straight line between points[0] and points[1], at their"
-    " ends outside of them. Else, for scale 'log', sign(x) * log(1 + |x|); then (x - mean) / std, for scale 'minmax' clipped to 0..1."
-    " First come all columns without points, then those with, then 1 or 0 for each with indicator: whether it was missing.",
-    "booleans: first for each whether it is at least 0.5, then for each whether it is missing.",
-    "datetimes: the zone and blanks around are ignored. Of the text each of words is replaced, then pattern must match all of it; its groups are fields."
-    " Each of parts in order: with a period sine and cosine of 2 pi (part - start) / period, else (part - mean) / std; elapsed is days"
-    " since origin, itself in days since 1970. weekday counts from Monday, 0. Last 1 or 0: missing or no moment, where all others are 0.",
-    "texts: words are runs of letters, marks, digits and _. Of each run of up to ngrams words in vocabulary: log(1 + its count).",
-    "text: modality 'vector' as texts. 'tokens': int32 (n, length), cut, or filled up with 0 at the end; 2 + i for vocabulary[i], 1 for"
-    " an unknown token, 2 + byte for a byte. Lower case first where lower is true. subword: of U+2581 and the word, from the left the"
-    " longest piece of the vocabulary; a character that begins none is 1; at most 32 pieces a word. Of bytes and characters blanks around"
-    " the text are not counted.",
-    "bins: 0 for NaN, else 1 + how many edges are not above it. categories: without blanks around it, true and false in lower case; 0 for a missing or unknown word, 1 + i for vocabulary[i]; with"
-    " buckets 1 + SipHash-2-4 of the UTF-8 bytes by the key salt, modulo buckets. crosses: as categories, of both"
-    " words joined by U+001F; missing where one is, booleans are the words 1 and 0.",
-    "For modality 'vector' the places follow the numbers one-hot, each over its number of places; for 'table' they are 'categories', int32,"
-    " beside 'numbers'.",
-    "The result goes into model.onnx as 'features'. Its answer is final: 'scores' are probabilities (temperature applied),"
-    " 'value' is in the target's units.",
-    "label: with two classes the second one where its score >= threshold, else the first; with more, the class of the highest score."
-    " probability is the label's score.",
-]
-
 
 def knows(fitted: Mapping[str, Any]) -> bool:
     """Whether `encode` can do this preprocessing (`spec["preprocess"]`): ONNX is released for such only."""

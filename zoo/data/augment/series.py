@@ -11,8 +11,14 @@ from zoo.data.augment.chance import normal
 
 
 def jitter(sigma: float) -> Callable[..., Any]:
-    """Noise on every value, its deviation a share of the channel's."""
-    return lambda x, keys: x + sigma * normal(keys, *x.shape[1:])
+    """Noise on every value, its deviation a share of the channel's. Steps at the end that are 0, as behind a shorter series, stay 0."""
+
+    def change(x: Any, keys: Any) -> Any:
+        known = tf.cast(tf.not_equal(x, 0.0), tf.float32)
+        known = tf.reduce_max(known, -1, keepdims=True) if len(x.shape) == 3 else known
+        return x + sigma * normal(keys, *x.shape[1:]) * tf.sign(tf.cumsum(known, 1, reverse=True))
+
+    return change
 
 
 def scale(sigma: float) -> Callable[..., Any]:

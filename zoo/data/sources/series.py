@@ -19,7 +19,7 @@ from zoo.config.card import Card
 from zoo.config.features import SeriesFeature
 from zoo.data import fetch
 from zoo.data.sources.raw import Raw
-from zoo.data.windows import LAST, SERIES, UNTIL, Windows
+from zoo.data.windows import LAST, SERIES, TIMES, Windows
 from zoo.errors import ZooError, did_you_mean
 
 STEPS = 100_000_000  # of a grid, at most: a wrong step would fill the memory
@@ -83,7 +83,8 @@ def cut(card: Card, source: Any, tables: Iterable[tuple[str, pd.DataFrame]]) -> 
     target: Any = Windows(values[:, _places(card)], starts + ahead, span) if forecast else _anomalous(card, source, parts, starts)
     names = np.array([one.name for one in parts], object)[which]
     last = starts + ahead + span - 1
-    beside = {SERIES: which, UNTIL: times[last], LAST: rows[last]}
+    beside: dict[str, Any] = {SERIES: which, LAST: rows[last]}
+    beside |= {TIMES: Windows(times, starts + ahead, span)} if series.time else {}
     beside |= {key: found for key, found in ((series.id, names), (series.time, times[starts + ahead])) if key}
     ids = rows[starts + ahead]
     beside |= {name: np.concatenate(found)[ids] for name, found in others.items()}

@@ -150,9 +150,7 @@ def _write(folder: Path, card: Card, builder: Any, parts: dict[str, str], taken:
                 if name not in arrays:
                     made = (sum(sizes), *values.shape[1:])
                     arrays[name] = (
-                        np.empty(made, object)
-                        if values.dtype == object
-                        else store.array(folder / f"{place}.npy", values.dtype, made)
+                        np.empty(made, object) if values.dtype == object else store.array(folder / f"{place}.npy", values.dtype, made)
                     )
                 arrays[name][row : row + len(values)] = values
             row += len(values)

@@ -44,7 +44,7 @@ def draft(path: Path, target: str | None, task: str | None) -> Draft:
     if files:
         from zoo.jobs.new import paths as of_paths
 
-        name = _target(path, {column: one for column, one in table.found.items() if column != files.column}, target)
+        name = _target(path, table.found, target, files.column)
         return of_paths.draft(path, table, files, name, task, asked=target is not None)
     moment = series.moment_of(table.frame, table.found)
     if task == "forecasting" or (task is None and moment and series.looks_like_one(table.found, moment, target)):
@@ -77,16 +77,17 @@ def _typed(path: Path, read: Any) -> pd.DataFrame:
     return frame.head(ROWS)
 
 
-def _target(path: Path, found: dict[str, Guess], asked: str | None) -> str:
-    """The column that is learned. Raises ZooError where the one asked for is not there, or none is to be seen."""
+def _target(path: Path, found: dict[str, Guess], asked: str | None, files: str | None = None) -> str:
+    """The column that is learned; not that of the files. Raises ZooError where the one asked for is not there, or none is to be seen."""
     if asked is not None:
         if asked not in found:
             raise ZooError(f"{path} has no column '{asked}'", did_you_mean(asked, found) or f"it has: {', '.join(list(found)[:20])}")
         if found[asked].type == "constant":
             raise ZooError(f"column '{asked}' of {path} cannot be learned: it {found[asked].why}")
         return asked
-    named = [name for name in found if name.lower() in TARGETS]
-    ends = [name for name in ([*found][-1], next(iter(found))) if found[name].type in ("category", "boolean", "number")]
+    names = [name for name in found if name != files]
+    named = [name for name in names if name.lower() in TARGETS]
+    ends = [name for name in (names[-1:] + names[:1]) if found[name].type in ("category", "boolean", "number")]
     if not (named or ends) or len(found) < 2:
         raise ZooError(f"{path}: which column is to be learned?", "name it: --target COLUMN", f"it has: {', '.join(list(found)[:20])}")
     return named[0] if named else ends[0]
