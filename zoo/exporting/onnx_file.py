@@ -29,7 +29,8 @@ HOW = [
     "booleans: first for each whether it is at least 0.5, then for each whether it is missing.",
     "datetimes: the zone, and blanks around it, are ignored. Of the text each of words is replaced, then pattern must match all of it; its"
     " groups are fields. Each of parts in order: with a period sine and cosine of 2 pi (part - start) / period, else (part - mean) / std;"
-    " elapsed is days since origin, itself in days since 1970. weekday counts from Monday, 0. Last 1 or 0: missing or no moment, where all others are 0.",
+    " elapsed is days since origin, itself in days since 1970. weekday counts from Monday, 0."
+    " Last 1 or 0: missing or no moment, where all others are 0.",
     "texts: words are runs of letters, marks, digits and _. Of each run of up to ngrams words in vocabulary: log(1 + its count).",
     "text: modality 'vector' as texts. 'tokens': int32 (n, length), cut, or filled up with 0 at the end; 2 + i for vocabulary[i], 1 for"
     " an unknown token, 2 + byte for a byte. Lower case first where lower is true. subword: of U+2581 and the word, from the left the"
