@@ -71,7 +71,7 @@ def nearest(name: object, names: Iterable[str], count: int = 3) -> list[str]:
     typed = str(name).lower()
     close = get_close_matches(typed, known, n=count, cutoff=0.6)
     part_of = [one for one in known if len(typed) > 2 and (typed in one.lower() or one.lower() in typed)]
-    return close if len(close) > 1 else list(dict.fromkeys([*close, *part_of]))[:count]
+    return list(dict.fromkeys([*close, *part_of]))[:count]
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str | None:
