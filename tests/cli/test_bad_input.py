@@ -63,7 +63,7 @@ def test_the_examples_of_the_first_hour(refused):
     assert refused("run", "digits_cn") == (
         "error: no experiment named 'digits_cn'\n"
         "  looked in ./experiments and in the experiments that come with keras-zoo\n"
-        "  did you mean: digits_cnn, digits_mlp\n"
+        "  did you mean: digits_cnn, digits_mlp, spoken_digits_cnn\n"
         "  all of them: zoo experiments\n"
     )
     Path("mine.yaml").write_text("dataset: digits\nmodel: cnn_small\n\n\n\ntrain:\n  learning_rte: 0.1\n")
