@@ -40,7 +40,7 @@ def test_datasets_and_experiments(zoo):
     assert "digits" not in names(zoo("datasets", "--modality", "vector", "b*"))
     assert json.loads(zoo("datasets", "iris", "--json").out)[0]["target"]["name"] == "species"
     assert names(zoo("experiments", "--dataset", "digits")) == ["digits_cnn", "digits_mlp"]
-    assert names(zoo("experiments", "--model", "mlp", "--task", "regression")) == ["diabetes_mlp"]
+    assert names(zoo("experiments", "--model", "mlp", "--task", "regression")) == ["california_housing_mlp", "diabetes_mlp"]
     assert json.loads(zoo("experiments", "digits_cnn", "--json").out)[0]["goal"]["metric"] == "test.accuracy"
 
 

@@ -38,14 +38,14 @@ def test_doctor(zoo, monkeypatch):
     monkeypatch.setenv("ZOO_DATA_DIR", "/nowhere/at/all")
     version = health._version
     monkeypatch.setattr(
-        health, "_version", lambda name: None if name == "tensorflow-datasets" else "1.0" if name == "json" else version(name)
+        health, "_version", lambda name: None if name == "tensorflow-serving-api" else "1.0" if name == "json" else version(name)
     )
     said = zoo("doctor").out
     assert "json       1.0 loads in" in said
     assert "cores" in said
     assert f"runs       {Path.cwd()}/runs" in said
     assert "ZOO_DATA_DIR is /nowhere/at/all, which is no folder" in said
-    assert "[dev]      missing: tensorflow-datasets      pip install 'keras-zoo[dev]'" in said
+    assert "[dev]      missing: tensorflow-serving-api      pip install 'keras-zoo[dev]'" in said
 
 
 def test_doctor_survives_what_does_not_load(monkeypatch):

@@ -117,7 +117,7 @@ def test_a_dataset_or_a_model_is_no_experiment(refused):
     assert "no experiment named 'digits': that is a dataset" in said
     assert "experiments of it: digits_cnn, digits_mlp      zoo experiments --dataset digits" in said
     assert "no experiment named 'cnn_small': that is a model" in (said := refused("train", "cnn_small"))
-    assert "run one: zoo run digits_cnn" in said
+    assert "run one: zoo run cifar10_cnn" in said
 
 
 def test_a_threshold_that_is_not_a_half_is_told(zoo, table):

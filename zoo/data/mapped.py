@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,9 +70,7 @@ class Mapped:
         self.values, self.start = values, int(values.offset)
         self.row: int = values[:1].nbytes
         self.file: int = os.open(str(values.filename), os.O_RDONLY)
-
-    def __del__(self) -> None:
-        os.close(self.file)
+        weakref.finalize(self, os.close, self.file)
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         found = np.empty((*rows.shape, *self.values.shape[1:]), self.values.dtype)
