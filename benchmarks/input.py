@@ -34,6 +34,7 @@ from zoo.data import batches, prepare
 
 BATCH = 128
 ROW = 148  # bytes of a line of the made tables
+NEAR = 1_024  # examples of a shuffle buffer: one as large as the set would decode all of it before the first batch, which is not counted
 LEARNT = 3_000  # batches of the large one that a model learns from
 CARD = {"title": "made", "licence": "none", "task": "classification", "target": {"name": "label"}}
 GOALS = {
@@ -290,7 +291,7 @@ def tfds(given: Given) -> list[dict[str, Any]]:
     def plain(cached: bool) -> tf.data.Dataset:
         config = library.ReadConfig(try_autocache=cached)
         read = builder.as_dataset("train", shuffle_files=True, read_config=config)
-        batched = read.map(lambda one: (tf.cast(one["image"], tf.float32), one["label"]), tf.data.AUTOTUNE).shuffle(size).batch(BATCH)
+        batched = read.map(lambda one: (tf.cast(one["image"], tf.float32), one["label"]), tf.data.AUTOTUNE).shuffle(NEAR).batch(BATCH)
         return batched.prefetch(2)
 
     rows = {"tfds": plain(cached=False), "tfds, cached": plain(cached=True)}  # below 250 MB it keeps what it decoded by itself
