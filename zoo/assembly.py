@@ -190,7 +190,6 @@ def open_run(run: Run) -> Opened:
     assert run.experiment.task is not None
     preprocess.served_names(spec)  # imports what its kind is made of: Keras knows layers of ours only then
     task = tasks.make(run.experiment.task.name, spec["target"], run.experiment.task.threshold)
-    preprocess.inputs_of(spec)  # this imports the layers of its kind, which the file names
     return Opened(run, task, spec, load_keras(run.path / "preprocess.keras"), load_keras(run.path / "model.keras"))
 
 

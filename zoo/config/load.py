@@ -130,9 +130,7 @@ def _changed(card: Card, changes: dict[str, Any], document: yamls.Document) -> C
 
 def _card(name: str, document: yamls.Document) -> Card:
     """The card that an experiment names; what is wrong inside it is told of its own file."""
-    if name.startswith(TFDS):
-        return load_card(name)
-    return load_card(_located(document, ("dataset",), shelf.find, "datasets", name))
+    return load_card(name if name.startswith(TFDS) else _located(document, ("dataset",), shelf.find, "datasets", name))
 
 
 def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:

@@ -87,11 +87,6 @@ class Files(Part):
         moved = {key: one.model_copy(update={"name": str(one.beside(folder).resolve())}) for key, one in own.items()}
         return self.model_copy(update=moved)
 
-    @property
-    def has_test(self) -> bool:
-        """Whether it names a test part of its own."""
-        return any(getattr(self, key, None) for key in TEST_PART)
-
 
 class SklearnSource(Files):
     """A set that ships inside scikit-learn: no network."""
@@ -135,6 +130,7 @@ class NpzSource(Files):
 
 USUAL_MISSING = ("", "NA", "?")
 OnError = Literal["refuse", "skip"]
+PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}  # sub-folders by part
 
 
 class TableSource(Files):

@@ -97,8 +97,11 @@ def data_uri(judged: Judged, row: int) -> str:
 def cells(judged: Judged, row: int, names: list[str]) -> list[str]:
     """A table's row as it stands in the source; an empty text where a value is missing."""
     values = [judged.data.raw.features[name][row] for name in names]
-    return [("" if np.isnan(value) else f"{value:.4g}") if isinstance(value, np.floating) else _cut(str(value)) for value in values]
+    return [
+        ("" if np.isnan(value) else f"{value:.4g}") if isinstance(value, np.floating) else short(str(value), LONGEST) for value in values
+    ]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def short(text: str, length: int = 14) -> str:
+    """A text of at most so many characters; of a longer one the beginning."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from zoo.config.metrics import LOGGED_BY_KERAS
 from zoo.errors import ZooError
 from zoo.evaluation import examples, forecasts
+from zoo.evaluation.examples import short
 from zoo.evaluation.parts import Judged
 from zoo.runs import write_atomically
 from zoo.tasks import Regression
@@ -90,10 +91,6 @@ def inline(path: Path) -> str:
     for name, colour in COLOURS.items():
         text = text.replace(colour, f"var(--{name})")
     return text
-
-
-def short(name: str, length: int = 14) -> str:
-    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def _axes(rows: int = 1, ratios: tuple[float, ...] | None = None, share: bool = False, height: float = 4.6) -> tuple[Figure, list[Axes]]:

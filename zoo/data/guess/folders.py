@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.config.sources import PARTS
 from zoo.data.guess import entities
 from zoo.data.guess.words import counted
 from zoo.errors import ZooError
@@ -21,7 +22,6 @@ SUFFIXES = {
     "text": {".txt"},
     "table": {".csv", ".tsv", ".parquet", ".jsonl"},
 }
-PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 LOOK = 500  # files that are opened
 LARGEST = 128  # pixels of a side that cnn_small learns from in reasonable time
 

@@ -188,6 +188,15 @@ def lacks(path: Path, names: Sequence[str], lacking: Sequence[str], target: str 
     )
 
 
+def is_number(word: str) -> bool:
+    """Whether Python reads a word as a number."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def listed(words: Sequence[str]) -> str:
     more = f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
     return ", ".join(words[:SHOWN]) + more

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.config.sources import CsvSource, File
-from zoo.data.sources.cells import Part, Rejected, Wanted, lacks, part, typed
+from zoo.data.sources.cells import Part, Rejected, Wanted, is_number, lacks, part, typed
 from zoo.data.sources.cells import column as column
 from zoo.data.sources.tables import read as read
 from zoo.data.sources.text import Scan, scan, text
@@ -65,7 +65,7 @@ class Table:
             return f"its cells stand apart by {other!r}: source.separator"
         if not self.headed:
             return f"the card says that it has no header, and it has {len(self.names)} columns"
-        if everything and any(map(_is_number, self.names)):
+        if everything and any(map(is_number, self.names)):
             return "the first line looks like data: give the file a header line, or say header: false"
         return None
 
@@ -116,14 +116,6 @@ class Table:
             blank, empty = [], False
         if empty:
             raise ZooError(f"{self.path} has a header but no rows")
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def table(path: Path, source: CsvSource) -> Table:

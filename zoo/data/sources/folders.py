@@ -12,14 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from zoo.config.card import Card
-from zoo.config.sources import FolderSource
+from zoo.config.sources import PARTS, FolderSource
 from zoo.data import decoding, fetch_folder, store
 from zoo.data.sources.raw import FILE, Raw
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
-
-PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}  # sub-folders by part
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.config.card import Card
-from zoo.config.sources import TfdsSource
+from zoo.config.sources import TfdsSource, names_test
 from zoo.data import fetch, store, tfds_builder
 from zoo.data.sources.raw import Raw, check_images
 from zoo.data.tfds_card import COLUMNS, Leaf, leaves, supervised, target_of
@@ -54,7 +54,7 @@ def _raw(card: Card, values: dict[str, Any], sizes: list[int], parts: list[str],
     if card.image and values["image"].dtype != np.uint8:
         values = {"image": check_images(card, values["image"], f"tfds: {card.name}")}
     raw = Raw(values, target, ids, given, beside, files, source_rows=sum(sizes), stamp=key)
-    if given is None and card.source.has_test:
+    if given is None and names_test(card.source):
         raw.given = _drawn(card, target)
     return raw
 

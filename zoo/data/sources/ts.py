@@ -16,6 +16,7 @@ import numpy as np
 from zoo.config.card import Card
 from zoo.config.sources import File, TsSource
 from zoo.data import fetch
+from zoo.data.sources.cells import is_number
 from zoo.data.sources.raw import Raw, join
 from zoo.errors import ZooError, did_you_mean
 
@@ -45,8 +46,8 @@ def read(card: Card, source: TsSource) -> Raw:
 def _read(card: Card, file: File, path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     assert card.series is not None
     length, channels = card.series.shape
-    examples, labels = [], []
-    for line, (values, label) in examples_of(path):
+    lines, examples, labels = _lines(path), [], []
+    for line, (values, label) in _parsed(path, lines):
         where = f"{path}, line {line}"
         if len(values) != channels:
             raise ZooError(f"{where}: a series of {len(values)} channels, but the card '{card.name}' says channels: {channels}")
@@ -62,12 +63,15 @@ def _read(card: Card, file: File, path: Path) -> tuple[dict[str, np.ndarray], np
         labels.append(label)
     if not examples:
         raise ZooError(f"{path} holds no series")
-    return {"series": np.stack(examples)}, _labels(np.array(labels), plain=not _is_ts(_lines(path)))
+    return {"series": np.stack(examples)}, _labels(np.array(labels), plain=not _is_ts(lines))
 
 
 def examples_of(path: Path) -> Iterator[tuple[int, Example]]:
     """Each example of a file with its line. Raises ZooError where a line does not parse."""
-    lines = _lines(path)
+    return _parsed(path, _lines(path))
+
+
+def _parsed(path: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[int, Example]]:
     return _marked(path, lines) if _is_ts(lines) else _plain(path, lines)
 
 
@@ -154,13 +158,5 @@ def _values(where: str, words: list[str]) -> np.ndarray:
         with np.errstate(over="ignore"):
             return np.array(words, np.float64).astype(np.float32)
     except ValueError:
-        wrong = next(word for word in words if not _is_number(word))
+        wrong = next(word for word in words if not is_number(word))
         raise ZooError(f"{where}: '{wrong.strip():.40}', where a number is expected") from None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

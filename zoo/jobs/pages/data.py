@@ -10,6 +10,8 @@ import numpy as np
 from zoo.config import Card
 from zoo.data import Dataset, prepare, preprocess
 from zoo.data.windows import Windows, pick
+from zoo.evaluation.distributions import loudness
+from zoo.evaluation.examples import short
 from zoo.jobs.pages import drawing
 from zoo.jobs.pages.page import Page, Section
 
@@ -90,11 +92,10 @@ def _sounds(data: Dataset) -> list[Section]:
         axes.set_ylim(-1, 1)
         return labels[place]
 
-    waves = np.asarray(data.raw.features["audio"][data.rows["train"][:LOOK]], np.float64)
-    power = 10 * np.log10(np.maximum(np.square(waves).mean(-1), 1e-10))
+    waves = np.asarray(data.raw.features["audio"][data.rows["train"][:LOOK]])
     return [
         Section(f"{len(rows)} of the training sounds, their waves", drawing.grid(len(rows), 5, 1.1, draw)),
-        Section("Loudness, decibels below full scale, training split", drawing.histograms({"loudness": power})),
+        Section("Loudness, decibels below full scale, training split", drawing.histograms({"loudness": loudness(waves)})),
     ]
 
 
@@ -148,7 +149,7 @@ def _texts(data: Dataset) -> list[Section]:
     rows = _some(data)
     texts = data.raw.features["text"]
     lengths = np.array([len(text) for text in texts[data.rows["train"]]], np.float64)
-    shown = [(drawing.short(str(texts[row]), TEXT), label) for row, label in zip(rows, _labels(data, rows), strict=True)]
+    shown = [(short(str(texts[row]), TEXT), label) for row, label in zip(rows, _labels(data, rows), strict=True)]
     return [
         Section("Characters a text, training split", drawing.histograms({"characters": lengths})),
         Section("Training texts", columns=("text", data.card.target.name), rows=shown),
@@ -205,7 +206,7 @@ def _labels(data: Dataset, rows: np.ndarray) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:g}" if hasattr(value, "dtype") and value.dtype.kind == "f" else drawing.short(str(value), TEXT)
+    return f"{value:g}" if hasattr(value, "dtype") and value.dtype.kind == "f" else short(str(value), TEXT)
 
 
 SECTIONS = {"image": _images, "audio": _sounds, "series": _series, "text": _texts, "table": _table}

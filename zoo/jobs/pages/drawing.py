@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from zoo.evaluation.examples import short
+
 SHOWN_COLUMNS = 30  # more drawings than that tell nobody anything
 SHOWN_VALUES = 8  # of a category
 INK, BAR = "#1f2933", "#3b7dd8"
@@ -58,10 +60,6 @@ def grid(count: int, across: int, height: float, draw: Callable[[Any, int], str]
         axes.set_title(short(draw(axes, place), 18), fontsize=8, color=INK)
         axes.set_axis_off()
     return png(drawn)
-
-
-def short(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def figure(width: float, height: float) -> tuple[Figure, Any]:
