@@ -79,7 +79,8 @@ def assemble(experiment: Experiment) -> Assembled:
     """
     train = experiment.train
     entry = registry.entry(experiment.model.name)
-    data = prepare(experiment.card, entry.modality, batch_size=train.batch_size, seed=train.seed)
+    modality = next(one for one in experiment.card.gives if one in entry.modalities)  # checked when the experiment was resolved
+    data = prepare(experiment.card, modality, batch_size=train.batch_size, seed=train.seed)
     assert experiment.task is not None
     task = tasks.make(experiment.task.name, data.spec["target"], experiment.task.threshold)
     keras.utils.set_random_seed(train.seed)  # the weights do not depend on what was drawn before

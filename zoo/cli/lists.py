@@ -34,7 +34,7 @@ def models(
 
     known = registry.entries()
     _check_filter("task", task, {one for entry in known.values() for one in entry.tasks})
-    _check_filter("modality", modality, {entry.modality for entry in known.values()})
+    _check_filter("modality", modality, {one for entry in known.values() for one in entry.modalities})
     found = [known[name] for name in registry.list_models(pattern, task=task, modality=modality, max_params=max_params)]
     if as_json:
         tables.document([one.as_json() for one in found])
@@ -45,7 +45,7 @@ def models(
     rows = [
         (
             one.name,
-            one.modality,
+            ", ".join(one.modalities),
             tables.count(one.params),
             tables.short(one.flops),
             ", ".join(one.tasks),

@@ -118,7 +118,7 @@ def model(one: Entry) -> None:
     tables.facts(
         [
             ("paper", one.paper or ""),
-            ("takes", f"{one.modality}; built from {', '.join(one.facts)}"),
+            ("takes", f"{' or '.join(one.modalities)}; built from {', '.join(one.facts)}"),
             ("learns", ", ".join(one.tasks)),
             ("size", f"{measured} (at {example})"),
             ("exports", ", ".join(one.exports) or "none passes"),

@@ -21,6 +21,7 @@ from zoo.errors import ZooError, did_you_mean
 Model = TypeVar("Model", Card, Experiment)
 
 TFDS = "tfds:"
+SHOWN = 12  # names of models in a message
 WINDOWS = ("history", "horizon", "season")
 SHORT = {"model", "task", "optimizer", "schedule"}  # keys whose value may be a name alone
 
@@ -134,17 +135,24 @@ def _card(name: str, document: yamls.Document) -> Card:
 
 
 def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:
-    if entry.modality not in card.gives:
-        fitting = [one for gives in card.gives for one in registry.list_models(modality=gives, task=task.name)]
+    if not set(entry.modalities) & set(card.gives):
+        takes = " or ".join(PLURAL[one] for one in entry.modalities)
         raise ZooError(
-            f"model '{entry.name}' takes {PLURAL[entry.modality]}, but the dataset '{card.name}' gives {PLURAL[card.gives[0]]}",
-            f"models that fit: {', '.join(fitting)}      zoo models --modality {card.gives[0]}",
+            f"model '{entry.name}' takes {takes}, but the dataset '{card.name}' gives {PLURAL[card.gives[0]]}",
+            f"models that fit: {_fitting(card, task)}      zoo models --modality {card.gives[0]} --task {task.name}",
         )
     if task.name not in entry.tasks:
-        fitting = [one for gives in card.gives for one in registry.list_models(modality=gives, task=task.name)]
-        raise ZooError(f"model '{entry.name}' does not learn {task.name}", f"models that fit: {', '.join(fitting)}")
+        raise ZooError(f"model '{entry.name}' does not learn {task.name}", f"models that fit: {_fitting(card, task)}")
     if task.name != card.task:
         raise ZooError(f"the dataset '{card.name}' is for {card.task}, not for {task.name}")
+
+
+def _fitting(card: Card, task: TaskChoice) -> str:
+    """Models that learn the task from such data, the smallest first, as many as a line holds."""
+    known = {one: registry.entry(one) for gives in card.gives for one in registry.list_models(modality=gives, task=task.name)}
+    names = sorted(known, key=lambda name: known[name].params or 0)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(names[:SHOWN]) or "none yet") + more
 
 
 PLURAL = {"image": "images", "vector": "vectors", "table": "tables", "sequence": "sequences", "tokens": "tokens"}

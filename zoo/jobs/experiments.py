@@ -56,7 +56,7 @@ def command_for(card: Card) -> str:
         return f"zoo run {card.name if card.name in own else own[0]}"
     for one in known:
         entry = registry.entry(one.model.name)
-        if entry.modality in card.gives and card.task in entry.tasks and one.card.kind == card.kind:
+        if set(entry.modalities) & set(card.gives) and card.task in entry.tasks and one.card.kind == card.kind:
             return f"zoo run {one.name} --set dataset={card.name}"
     return f"zoo models --modality {card.gives[0]} --task {card.task}"
 

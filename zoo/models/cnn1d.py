@@ -7,7 +7,7 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import SequenceShape, l2_penalty, logits
+from zoo.layers import Outputs, SequenceShape, l2_penalty, logits
 from zoo.registry import register_model
 
 
@@ -21,7 +21,7 @@ from zoo.registry import register_model
 )
 def cnn1d(
     input_shape: SequenceShape,
-    num_outputs: PositiveInt,
+    num_outputs: Outputs,
     *,
     width: PositiveInt = 64,
     dropout: Fraction = 0.0,
@@ -35,7 +35,7 @@ def cnn1d(
 
     Args:
         input_shape: (steps, channels) of the float32 input `sequence`, which is standardised already; any size.
-        num_outputs: logits or values.
+        num_outputs: logits or values; 0 gives the features.
         width: maps of the first and the last convolution.
         dropout: fraction of the last features that is dropped in training.
         l2: penalty on every kernel, `l2 * sum(kernel ** 2)`.

@@ -7,7 +7,7 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, l2_penalty, logits
 from zoo.registry import register_model
 
 
@@ -20,7 +20,7 @@ from zoo.registry import register_model
 )
 def cnn_small(
     input_shape: ImageShape,
-    num_outputs: PositiveInt,
+    num_outputs: Outputs,
     *,
     width: PositiveInt = 32,
     dropout: Fraction = 0.2,
@@ -35,7 +35,7 @@ def cnn_small(
 
     Args:
         input_shape: (height, width, channels) of the float32 input `image`, pixels 0..255; any size.
-        num_outputs: logits or values.
+        num_outputs: logits or values; 0 gives the features.
         width: maps of the first convolution.
         dropout: fraction of the last features that is dropped in training.
         l2: penalty on every kernel, `l2 * sum(kernel ** 2)`.

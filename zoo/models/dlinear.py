@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
-
 import keras
 from keras import Input, Model, layers, ops
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 
-from zoo.errors import ZooError
-from zoo.layers import SequenceShape, l2_penalty
+from zoo.layers import Channels, SequenceShape, check_channels, l2_penalty
 from zoo.registry import register_model
-
-
-def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
-    """Raises ZooError for targets that do not stand among the channels."""
-    channels, places = facts["input_shape"][1], facts["target_channels"]
-    if max(places) >= channels:
-        raise ZooError(f"dlinear: target_channels = {places}: the input has {channels} channels, counted from 0")
 
 
 @register_model(
@@ -28,12 +17,12 @@ def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
     paper="https://arxiv.org/abs/2205.13504",
     example={"input_shape": (336, 7), "horizon": 96, "target_channels": (6,)},
     space={"window": [13, 25, 49], "l2": [0.0, 1e-4]},
-    check=check,
+    check=check_channels,
 )
 def dlinear(
     input_shape: SequenceShape,
     horizon: PositiveInt,
-    target_channels: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)],
+    target_channels: Channels,
     *,
     window: PositiveInt = 25,
     l2: NonNegativeFloat = 0.0,

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import keras
 from keras import Input, Model, layers
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat
 
 from zoo.config.card import Fraction
 from zoo.errors import ZooError
-from zoo.layers import ImageShape, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, l2_penalty, logits
 from zoo.registry import register_model
 
 SMALLEST = 12  # halved to 6, less the 5x5 kernel's border 2, halved to 1
@@ -38,7 +38,7 @@ def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
 )
 def lenet5(
     input_shape: ImageShape,
-    num_outputs: PositiveInt,
+    num_outputs: Outputs,
     *,
     activation: Literal["tanh", "relu"] = "tanh",
     dropout: Fraction = 0.0,
@@ -54,7 +54,7 @@ def lenet5(
 
     Args:
         input_shape: (height, width, channels) of the float32 input `image`, pixels 0..255; at least 12x12.
-        num_outputs: logits or values.
+        num_outputs: logits or values; 0 gives the features.
         activation: of every layer but the last.
         dropout: fraction of the last features that is dropped in training.
         l2: penalty on every kernel, `l2 * sum(kernel ** 2)`.

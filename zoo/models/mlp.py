@@ -9,7 +9,7 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import VectorShape, l2_penalty, logits
+from zoo.layers import Outputs, VectorShape, l2_penalty, logits
 from zoo.registry import register_model
 
 
@@ -29,7 +29,7 @@ from zoo.registry import register_model
 )
 def mlp(
     input_shape: VectorShape,
-    num_outputs: PositiveInt,
+    num_outputs: Outputs,
     *,
     hidden: tuple[PositiveInt, ...] = (64, 64),
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu",
@@ -45,7 +45,7 @@ def mlp(
 
     Args:
         input_shape: (length,) of the float32 input `vector`, which is standardised already.
-        num_outputs: logits or values.
+        num_outputs: logits or values; 0 gives the features.
         hidden: units of each hidden layer; none make it linear.
         activation: of the hidden layers; gelu is the tanh approximation, which ONNX runtimes take.
         dropout: fraction of each hidden layer that is dropped in training.

@@ -9,7 +9,7 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, l2_penalty, logits
 from zoo.registry import register_model
 
 
@@ -27,7 +27,7 @@ from zoo.registry import register_model
 )
 def resnet_cifar(
     input_shape: ImageShape,
-    num_outputs: PositiveInt,
+    num_outputs: Outputs,
     *,
     blocks_per_stage: PositiveInt,
     width: PositiveInt = 16,
@@ -43,7 +43,7 @@ def resnet_cifar(
 
     Args:
         input_shape: (height, width, channels) of the float32 input `image`, pixels 0..255; any size.
-        num_outputs: logits or values.
+        num_outputs: logits or values; 0 gives the features.
         blocks_per_stage: n.
         width: maps of the first stage.
         dropout: fraction of the last features that is dropped in training.

@@ -7,7 +7,7 @@ from keras import Input, Model, layers, ops
 from pydantic import PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import TokensShape, logits
+from zoo.layers import Outputs, TokensShape, logits
 from zoo.registry import register_model
 
 
@@ -22,7 +22,7 @@ from zoo.registry import register_model
 def text_cnn(
     input_shape: TokensShape,
     vocabulary_size: PositiveInt,
-    num_outputs: PositiveInt,
+    num_outputs: Outputs,
     *,
     width: PositiveInt = 64,
     filters: PositiveInt = 64,
@@ -39,7 +39,7 @@ def text_cnn(
     Args:
         input_shape: (length,) of the int32 input `tokens`; 0 is padding.
         vocabulary_size: token numbers are below it.
-        num_outputs: logits or values.
+        num_outputs: logits or values; 0 gives the features.
         width: of an embedding.
         filters: maps of each window.
         windows: tokens that a convolution sees at once.

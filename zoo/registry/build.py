@@ -33,7 +33,7 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
     if "num_classes" in given and "num_outputs" in one.entry.facts:
         given.setdefault("num_outputs", outputs_for(given.pop("num_classes")))
     facts = {key: given.pop(key) for key in one.entry.facts if key in given}
-    missing = [key for key in one.entry.facts if key not in facts]
+    missing = [key for key in one.entry.facts if key not in facts and key not in one.entry.optional]
     if missing:
         raise ZooError(f"model '{name}' needs {', '.join(missing)}", f"example: {_call(name, one.entry.example)}")
     for key in given:

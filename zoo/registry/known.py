@@ -33,20 +33,26 @@ MODELS = PACKAGE / "models"
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a model without loading it. Sizes are of the builder's `example`."""
+    """What is known of a model without loading it.
+
+    Sizes are of the builder's `example`, which is of the first of its `modalities`: `params`, `flops` of one answer,
+    `file_size` of its `.keras` in bytes. `optional` are those of its `facts` that it can be built without.
+    """
 
     name: str
     module: str
-    modality: str
+    modalities: tuple[str, ...]
     tasks: tuple[str, ...]
     paper: str | None
     summary: str
     facts: tuple[str, ...]
+    optional: tuple[str, ...]
     hparams: dict[str, Any]
     space: dict[str, Any]
     example: dict[str, Any]
     params: int | None = None
     flops: int | None = None
+    file_size: int | None = None
     exports: tuple[str, ...] = ()
     source_sha256: str | None = None
 
@@ -71,7 +77,7 @@ _broken: dict[str, str] = {}
 def register_model(
     name: str,
     *,
-    modality: str | None = None,
+    modality: str | Sequence[str] | None = None,
     tasks: Sequence[str] | None = None,
     paper: str | None = None,
     example: Mapping[str, Any] | None = None,
@@ -81,13 +87,13 @@ def register_model(
 ) -> Callable[[Builder], Builder]:
     """Registers a builder of a plain keras.Model under `name`; a decorator.
 
-    The builder's positional parameters are facts of the data, by name (`input_shape`, `num_outputs`); its keyword-only
-    parameters are hparams with defaults. Decorators may be stacked: those above inherit what the one nearest to the
-    function says, and change `hparams` by name.
+    The builder's positional parameters are facts of the data, by name (`input_shape`, `num_outputs`); one with a default can
+    be done without. Its keyword-only parameters are hparams with defaults. Decorators may be stacked: those above inherit what
+    the one nearest to the function says, and change `hparams` by name.
 
     Args:
         name: the name that people type.
-        modality: what the model takes: `image`, `vector`.
+        modality: what the model takes: `image`, `vector`, `table`, `sequence`, `tokens`; of several the first is the example's.
         tasks: the tasks that it can learn.
         paper: a link to the paper, if there is one.
         example: facts with which the model can be built, for tests and for measuring.
@@ -117,18 +123,19 @@ def _add(name: str, builder: Callable[..., Any], family: dict[str, Any], fixed: 
     missing = [key for key in ("modality", "tasks", "example") if not family.get(key)]
     if missing:
         raise ZooError(f"register_model('{name}') needs {', '.join(missing)}")
-    facts, defaults = signature(builder)
+    facts, optional, defaults = signature(builder)
     unknown = sorted(set(fixed) - set(defaults))
     if unknown:
         raise ZooError(f"register_model('{name}'): the builder has no hparam '{unknown[0]}'", did_you_mean(unknown[0], defaults))
     entry = Entry(
         name=name,
         module=builder.__module__,
-        modality=family["modality"],
+        modalities=(family["modality"],) if isinstance(family["modality"], str) else tuple(family["modality"]),
         tasks=tuple(family["tasks"]),
         paper=family.get("paper"),
         summary=next(iter((builder.__doc__ or "").strip().splitlines()), ""),
         facts=facts,
+        optional=optional,
         hparams={**defaults, **fixed},
         space=family["space"],
         example=dict(family["example"]),
@@ -142,12 +149,12 @@ def _add(name: str, builder: Callable[..., Any], family: dict[str, Any], fixed: 
     _registered[name] = Registered(entry, builder, family.get("check"), fixed)
 
 
-def signature(builder: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """A builder's facts (positional parameters) and hparams (keyword-only, all with defaults or fixed by the name)."""
+def signature(builder: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
+    """A builder's facts (positional parameters), those with a default, and hparams (keyword-only, with defaults or fixed by the name)."""
     parameters = inspect.signature(builder).parameters.values()
-    facts = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    facts = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     hparams = {p.name: None if p.default is p.empty else p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return facts, hparams
+    return tuple(p.name for p in facts), tuple(p.name for p in facts if p.default is not p.empty), hparams
 
 
 @cache
@@ -160,7 +167,7 @@ def catalogue() -> dict[str, Entry]:
 
 def entry_from_json(data: Mapping[str, Any]) -> Entry:
     """An Entry from a line of the catalogue."""
-    lists = {key: tuple(data[key]) for key in ("tasks", "facts", "exports")}
+    lists = {key: tuple(data[key]) for key in ("modalities", "tasks", "facts", "optional", "exports")}
     return Entry(**{**data, **lists})
 
 
@@ -252,7 +259,7 @@ def list_models(pattern: str = "*", *, task: str | None = None, modality: str | 
         for one in entries().values()
         if fnmatchcase(one.name, pattern)
         and (task is None or task in one.tasks)
-        and (modality is None or one.modality == modality)
+        and (modality is None or modality in one.modalities)
         and (max_params is None or (one.params is not None and one.params <= max_params))
     ]
 
