@@ -29,6 +29,7 @@ NAMES = {
     "too many arguments": (("evaluate", "a", "b"), "unexpected extra argument", "usage: zoo evaluate"),
     "no number": (("models", "--max-params", "many"), "zoo models: --max-params should be a valid number", ""),
     "filter": (("models", "--task", "clasification"), "--task: nothing is of the task 'clasification'", "did you mean: classification"),
+    "format": (("models", "--exports", "onx"), "--exports: nothing is of the format 'onx'", "did you mean: onnx"),
     "state": (("runs", "--state", "done"), "--state: nothing is of the state 'done'", "known: diverged, finished, interrupted, running"),
     "schema": (("schema", "crad"), "no schema of 'crad'", "did you mean: card"),
     "no value": (("run", "digits_cnn", "--set"), "option '--set' requires an argument", ""),

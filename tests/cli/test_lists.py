@@ -25,8 +25,9 @@ def names(result) -> list[str]:
 
 def test_models(zoo):
     assert names(zoo("models")) == registry.list_models()
-    assert names(zoo("models", "resnet*", "--max-params", "3e5")) == ["resnet20_cifar"]
+    assert names(zoo("models", "resnet*_cifar", "--max-params", "3e5")) == ["resnet20_cifar"]
     assert set(names(zoo("models", "--modality", "vector", "--task", "regression"))) >= {"linear", "mlp"}
+    assert names(zoo("models", "--exports", "onnx")) == [name for name in registry.list_models() if "onnx" in registry.entry(name).exports]
     listed = json.loads(zoo("models", "mlp", "--json").out)
     assert [one["name"] for one in listed] == ["mlp"]
     assert listed[0]["params"] == registry.entry("mlp").params

@@ -15,7 +15,7 @@ SURFACE = {
     "evaluate": {"--json", "--runs"},
     "export": {"--json", "--runs", "--bundles"},
     "predict": {"-o", "--out", "--runs", "--bundles"},
-    "models": {"--task", "--modality", "--max-params", "--json"},
+    "models": {"--task", "--modality", "--max-params", "--exports", "--json"},
     "datasets": {"--task", "--modality", "--json"},
     "experiments": {"--dataset", "--model", "--task", "--json"},
     "runs": {"--state", "--runs", "--json"},

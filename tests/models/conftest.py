@@ -1,4 +1,4 @@
-"""What the tests of models share: models of fixed weights, inputs, and a registry that may be spoilt."""
+"""What the tests of models share: models of fixed weights, their inputs, and a registry that may be spoilt."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from zoo import registry
+from zoo.jobs import drawn
 from zoo.registry import known
-
-SMALL = {"image": (16, 16, 1), "vector": (30,), "tokens": (12,), "sequence": (40, 3)}  # what every model takes, and trains fast on
 
 
 def fix_weights(model: keras.Model) -> None:
@@ -21,7 +20,7 @@ def fix_weights(model: keras.Model) -> None:
     rng = np.random.default_rng(7)
     for variable in model.weights:
         values = rng.normal(size=variable.shape)
-        if variable.name == "kernel":
+        if variable.name.endswith("kernel"):
             values /= np.sqrt(np.prod(variable.shape[:-1]))
         elif variable.name == "moving_variance":
             values = 1 + values**2
@@ -31,12 +30,12 @@ def fix_weights(model: keras.Model) -> None:
 
 
 @pytest.fixture(scope="session")
-def model_of() -> Callable[[str], keras.Model]:
-    """The model of a name at its example's size, with fixed weights; one for all tests, so never train it."""
+def model_of() -> Callable[..., keras.Model]:
+    """The model of a name at its small size, with fixed weights; one for all tests, so never train it."""
 
     @cache
-    def build(name: str) -> keras.Model:
-        model = registry.create_model(name, **registry.entry(name).example)
+    def build(name: str, modality: str | None = None, task: str | None = None) -> keras.Model:
+        model = registry.create_model(name, **drawn.small_facts(registry.entry(name), modality, task))
         fix_weights(model)
         return model
 
@@ -44,31 +43,13 @@ def model_of() -> Callable[[str], keras.Model]:
 
 
 @pytest.fixture(scope="session")
-def inputs_of() -> Callable[..., np.ndarray]:
-    """Fixed inputs of a modality: pixels 0..255, standardised numbers, or tokens below 50."""
+def inputs_of(model_of: Callable[..., keras.Model]) -> Callable[..., Any]:
+    """Fixed inputs of such a model."""
 
-    def draw(modality: str, batch: int, shape: tuple[int, ...], seed: int = 11) -> np.ndarray:
-        rng = np.random.default_rng(seed)
-        if modality == "tokens":  # with padding at the end, as text comes
-            tokens = rng.integers(1, 50, (batch, *shape), dtype="int32")
-            tokens[:, shape[0] - shape[0] // 4 :] = 0
-            return tokens
-        drawn = {"image": lambda size: rng.uniform(0, 255, size), "vector": rng.normal, "sequence": rng.normal}[modality]
-        return drawn(size=(batch, *shape)).astype("float32")
+    def draw(name: str, batch: int, modality: str | None = None, task: str | None = None) -> Any:
+        return drawn.inputs_of(model_of(name, modality, task), drawn.small_facts(registry.entry(name), modality, task), batch, seed=11)
 
     return draw
-
-
-@pytest.fixture
-def small() -> Callable[..., dict[str, Any]]:
-    """Facts of a small size for a model, with which training takes seconds."""
-
-    def facts(name: str, **more: Any) -> dict[str, Any]:
-        entry = registry.entry(name)
-        forecast = {"horizon": 6, "target_channels": (1,)} if "horizon" in entry.example else {}
-        return {**entry.example, "input_shape": SMALL[entry.modality], **forecast, **more}
-
-    return facts
 
 
 @pytest.fixture

@@ -27,20 +27,26 @@ def models(
     task: TaskFilter = None,
     modality: ModalityFilter = None,
     max_params: Annotated[float | None, typer.Option("--max-params", metavar="N", help="At most so many parameters, as 1e6.")] = None,
+    exports: Annotated[
+        str | None, typer.Option("--exports", metavar="FORMAT", help="Only those that pass in this format: saved_model, onnx.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """List models: size, work, tasks, exports."""
     from zoo import registry
+    from zoo.bundles import FORMAT_NAMES
 
     known = registry.entries()
     _check_filter("task", task, {one for entry in known.values() for one in entry.tasks})
     _check_filter("modality", modality, {one for entry in known.values() for one in entry.modalities})
-    found = [known[name] for name in registry.list_models(pattern, task=task, modality=modality, max_params=max_params)]
+    _check_filter("exports", exports, set(FORMAT_NAMES), "format")
+    wanted: dict[str, Any] = {"task": task, "modality": modality, "max_params": max_params, "exports": exports}
+    found = [known[name] for name in registry.list_models(pattern, **wanted)]
     if as_json:
         tables.document([one.as_json() for one in found])
         return Exit.DONE
     if not found:
-        return tables.nothing("models", {"pattern": pattern, "task": task, "modality": modality, "max_params": max_params})
+        return tables.nothing("models", {"pattern": pattern, **wanted})
     columns = ("name", "takes", "params", "FLOPs", "tasks", "exports", "")
     rows = [
         (
@@ -162,9 +168,9 @@ def _tell_broken(broken: list[ZooError]) -> None:
         tables.hint(f"note: {error}")
 
 
-def _check_filter(name: str, value: str | None, known: set[str]) -> None:
+def _check_filter(name: str, value: str | None, known: set[str], noun: str | None = None) -> None:
     if value is not None and value not in known:
-        raise ZooError(f"--{name}: nothing is of the {name} '{value}'", did_you_mean(value, known))
+        raise ZooError(f"--{name}: nothing is of the {noun or name} '{value}'", did_you_mean(value, known))
 
 
 def holds(card: Card) -> str:

@@ -110,7 +110,7 @@ def _at_path(path: Path, bundles: Path) -> tuple[Callable[[Any], None], Any]:
 def model(one: Entry) -> None:
     """A model, from the catalogue."""
     tables.say(f"{one.name}      model      {one.summary}")
-    size = None if one.params is None else f"{4 * one.params / 1e6:.1f} MB in float32"
+    size = None if one.file_size is None else f"{one.file_size / 1e6:,.1f} MB on disk"
     example = ", ".join(f"{key} {_plain(value)}" for key, value in one.example.items())
     measured = (
         f"{tables.count(one.params)} parameters, {size}, {tables.short(one.flops)} FLOPs" if size else "not measured yet: zoo catalogue"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import registry
-from zoo.errors import ZooError
 from zoo.exporting.proof import TOLERANCE
+from zoo.jobs import drawn
+from zoo.jobs.flops import flops
 from zoo.registry import Entry, known
 from zoo.runs import write_text
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 3)  # an export that works at one size only has baked it in
 
-Exporter = Callable[["keras.Model", Path], Callable[[np.ndarray], np.ndarray]]
+LARGE = 30_000_000  # parameters from which exports are tried with the smallest model of the file, which has the same layers
+
+Exporter = Callable[["keras.Model", Path], Callable[[Any], np.ndarray]]
 
 
 def write_catalogue() -> list[str]:
@@ -72,7 +75,7 @@ def _written() -> dict[str, Entry]:
 
 def _same(written: Entry | None, now: Entry) -> bool:
     """Whether the file and the registration are as they were when `written` was measured."""
-    return written is not None and replace(written, params=None, flops=None, exports=()) == now
+    return written is not None and replace(written, params=None, flops=None, file_size=None, exports=()) == now
 
 
 def _build(entry: Entry) -> keras.Model:
@@ -80,47 +83,49 @@ def _build(entry: Entry) -> keras.Model:
 
 
 def measured(entry: Entry) -> Entry:
-    """The entry with its parameters, FLOPs and the exports that pass, at its example's size."""
+    """The entry with its parameters, FLOPs and file size at its example's size, and the exports that pass."""
     model = _build(entry)
-    return replace(entry, params=model.count_params(), flops=flops(model), exports=passing_exports(model))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        size = path.stat().st_size
+    params, work = model.count_params(), flops(model)
+    del model
+    return replace(entry, params=params, flops=work, file_size=size, exports=passing_exports(entry, params))
 
 
-def flops(model: keras.Model) -> int:
-    """Floating-point operations of one example's answer: two a multiply-add of a convolution or a matrix product.
+def passing_exports(entry: Entry, params: int = 0) -> tuple[str, ...]:
+    """The formats in which a model answers as in Keras, of every modality that it takes.
 
-    Element-wise work (biases, activations, pooling, normalisation, which folds into its convolution) is not counted.
-
-    Raises:
-        ZooError: a layer with weights has no rule here.
+    A small model of the name is reloaded at two batch sizes; of a name with many `params` the smallest name of its file.
     """
-    return sum(_layer_flops(layer) for layer in model.layers)
+    tried = min(_file_of(entry), key=_size) if params > LARGE else entry
+    models = []
+    for modality in tried.modalities:
+        task = next(task for one, task in drawn.learned(tried) if one == modality)
+        facts = drawn.small_facts(tried, modality, task)
+        models.append((registry.create_model(tried.name, **facts), facts))
+    return tuple(kind for kind in EXPORTERS if all(export_error(model, facts, kind) is None for model, facts in models))
 
 
-def _layer_flops(layer: keras.Layer) -> int:
-    from keras import layers
-
-    if not layer.weights or isinstance(layer, (layers.BatchNormalization, layers.Embedding)):
-        return 0
-    if isinstance(layer, (layers.Conv1D, layers.Conv2D, layers.Dense)) and not isinstance(layer, layers.DepthwiseConv2D):
-        places = int(np.prod(layer.output.shape[1:-1]))  # of each place's output, every weight is used once
-        return 2 * places * int(np.prod(layer.kernel.shape))
-    raise ZooError(f"no rule for the FLOPs of {type(layer).__name__} '{layer.name}'; write one in {__name__}")
+def _file_of(entry: Entry) -> list[Entry]:
+    """Every name that the file registers."""
+    return [one.entry for one in registry.load_all().values() if one.entry.module == entry.module]
 
 
-def passing_exports(model: keras.Model) -> tuple[str, ...]:
-    """The formats in which `model` answers, reloaded at two batch sizes, as it does in Keras."""
-    return tuple(kind for kind in EXPORTERS if export_error(model, kind) is None)
+def _size(entry: Entry) -> int:
+    known = registry.catalogue().get(entry.name)
+    return known.params if known and known.params else _build(entry).count_params()
 
 
-def export_error(model: keras.Model, kind: str) -> str | None:
-    """Why the export of `model` in the format `kind` is not to be trusted, or None where it is."""
+def export_error(model: keras.Model, facts: Mapping[str, Any], kind: str) -> str | None:
+    """Why the export of `model`, built from `facts`, in the format `kind` is not to be trusted, or None where it is."""
     exporter, tolerance = EXPORTERS[kind], TOLERANCE[kind]
-    rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         try:
             answer = exporter(model, Path(folder))
             for batch in BATCHES:
-                inputs = _inputs(model, rng, batch)
+                inputs = drawn.inputs_of(model, facts, batch)
                 expected = np.asarray(model(inputs, training=False))
                 difference = np.abs(answer(inputs) - expected).max() / max(1.0, np.abs(expected).max())
                 if not difference <= tolerance:  # so written, NaN fails too
@@ -132,41 +137,36 @@ def export_error(model: keras.Model, kind: str) -> str | None:
     return None
 
 
-def _inputs(model: keras.Model, rng: np.random.Generator, batch: int) -> np.ndarray:
-    """Drawn inputs of a model: pixels 0..255, tokens that it knows, padding at their end, or numbers 0..1."""
-    shape = (batch, *model.input_shape[1:])
-    if model.input.name == "tokens":
-        known = min(layer.input_dim for layer in model.layers if hasattr(layer, "input_dim"))
-        tokens = rng.integers(1, known, shape, dtype="int32")
-        tokens[:, shape[1] // 2 :] = 0
-        return tokens
-    return rng.uniform(0, 255 if model.input.name == "image" else 1, shape).astype("float32")
+def _named(inputs: Any) -> dict[str, np.ndarray]:
+    return dict(inputs) if isinstance(inputs, Mapping) else {"features": inputs}
 
 
-def saved_model(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+def saved_model(model: keras.Model, folder: Path) -> Callable[[Any], np.ndarray]:
     """Writes a SavedModel as a release does, and gives the function that it serves when loaded again."""
     import tensorflow as tf
 
-    from zoo.exporting import proof
+    from zoo.exporting import onnx_file, proof
     from zoo.exporting.saved_model import save
 
-    def served(features: Any) -> dict[str, Any]:
-        return {"outputs": model(features, training=False)}
+    features = onnx_file.features_of(model)
+    specs = list(_named(features).values())
 
-    features = tf.TensorSpec(model.input_shape, model.input.dtype, name="features")
-    save({"serving_default": tf.function(served, autograph=False).get_concrete_function(features=features)}, folder)
+    def served(*parts: Any) -> dict[str, Any]:
+        return {"outputs": model(dict(zip(features, parts, strict=True)) if isinstance(features, dict) else parts[0], training=False)}
+
+    save({"serving_default": tf.function(served, autograph=False, input_signature=specs).get_concrete_function()}, folder)
     answer = proof.saved_model(folder)["serving_default"]
-    return lambda inputs: answer({"features": inputs})["outputs"].numpy()
+    return lambda inputs: answer(_named(inputs))["outputs"].numpy()
 
 
-def onnx(model: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+def onnx(model: keras.Model, folder: Path) -> Callable[[Any], np.ndarray]:
     """Writes an ONNX file as a release does, and gives the function that onnxruntime makes of it."""
     from zoo.exporting import onnx_file, proof
 
     path = folder / "model.onnx"
     onnx_file.convert(lambda features: {"outputs": model(features, training=False)}, onnx_file.features_of(model), path)
     answer = proof.onnx_session(path)
-    return lambda inputs: answer({"features": inputs})["outputs"]
+    return lambda inputs: answer(_named(inputs))["outputs"]
 
 
 EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "onnx": onnx}
