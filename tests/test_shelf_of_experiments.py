@@ -27,7 +27,7 @@ def test_its_header_says_command_result_machine_and_date(name):
     text = "\n".join(header)
     assert f"zoo run {name}" in header[0]
     assert re.search(
-        r"test\.\w+ +[\d.]+, [\d.]+, [\d.]+ \(seeds 1, 2, 3; (majority class|training mean|repeat last value) -?[\d.]+\)", text
+        r"test\.\w+ +[\d.]+(, [\d.]+, [\d.]+ \(seeds 1, 2, 3| \(seed 1); (majority class|training mean|repeat last value) -?[\d.]+\)", text
     )
     assert re.search(r"2 cores.*\d{4}-\d{2}-\d{2}", text)
 

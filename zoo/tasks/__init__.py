@@ -1,6 +1,6 @@
 """Tasks: how an output is learned and read. A task is a class of the same few methods, a file each.
 
-facts()                              what the model's builder must know (`num_outputs`; `horizon`, `num_targets`)
+facts()                              what the model's builder must know (`num_outputs`; `horizon`, `num_targets`, `season`)
 output_shape                         of the model, without the batch
 loss(), metrics()                    for `compile`
 losses(outputs, y)                   the loss of each example, NumPy

@@ -25,10 +25,11 @@ class Forecasting:
         self.columns: list[str] = list(target["columns"])
         self.history, self.horizon, self.unit = int(target["history"]), int(target["horizon"]), target.get("unit")
         self.mean, self.std, self.log = list(target["mean"]), list(target["std"]), bool(target["log"])
+        self.season = int(target.get("season") or 1)
         self.seasonal: list[float | None] = list(target["seasonal"])
 
     def facts(self) -> dict[str, int]:
-        return {"horizon": self.horizon, "num_targets": len(self.columns)}
+        return {"horizon": self.horizon, "num_targets": len(self.columns), "season": self.season}
 
     @property
     def output_shape(self) -> tuple[int, ...]:

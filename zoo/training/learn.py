@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -207,23 +208,25 @@ def _fit(assembled: Assembled, epoch: tf.Variable, clock: Clock, callbacks: list
     if done >= part.epochs:  # it had ended by itself; only the callbacks' state is needed for the rest
         keras.callbacks.CallbackList(callbacks, model=assembled.model).on_train_begin()
         return
-    assembled.model.fit(
-        batches(
-            encoded["train"],
-            part.batch_size,
-            seed=part.seed,
-            epoch=epoch,
-            weights=_class_weights(assembled),
-            balance=imbalance if imbalance in BALANCES else None,
-            clock=clock,
-        ),
-        validation_data=batches(encoded["val"], max(part.batch_size, VAL_BATCH)),
-        epochs=part.epochs,
-        initial_epoch=done,
-        callbacks=callbacks,
-        shuffle=False,  # the pipeline has done it
-        verbose=0,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # whoever asks for repeat_last knows
+        assembled.model.fit(
+            batches(
+                encoded["train"],
+                part.batch_size,
+                seed=part.seed,
+                epoch=epoch,
+                weights=_class_weights(assembled),
+                balance=imbalance if imbalance in BALANCES else None,
+                clock=clock,
+            ),
+            validation_data=batches(encoded["val"], max(part.batch_size, VAL_BATCH)),
+            epochs=part.epochs,
+            initial_epoch=done,
+            callbacks=callbacks,
+            shuffle=False,  # the pipeline has done it
+            verbose=0,
+        )
 
 
 def _class_weights(assembled: Assembled) -> np.ndarray | None:
@@ -239,15 +242,16 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
     """Writes the best weights and the history, then the state; in this order, so that a kill in between is resumed."""
     best, diverged, stopped, history = named["best"], named["diverged"], named.get("early_stopping"), named["history"]
     history.write(run.path / "history.csv")
-    if best.weights:
+    kept_some = best.best_epoch is not None  # a model without weights keeps none, and is good all the same
+    if kept_some:
         assembled.model.set_weights(best.weights)
         write_atomically(run.path / "model.keras", lambda path: assembled.model.save(path, include_optimizer=False))
     facts = {"epochs": len(history.epoch), "best_epoch": None if best.best_epoch is None else best.best_epoch + 1, "finished": _now()}
     facts |= named["waiting"].facts
     if diverged.epoch is not None:
         run.mark("diverged", **facts)
-        raise _diverged(run, diverged.epoch, bool(best.weights))
-    if not best.weights:
+        raise _diverged(run, diverged.epoch, kept_some)
+    if not kept_some:
         run.mark("diverged", **facts)
         raise DivergedError(f"{best.metric} was a finite number in no epoch, so no weights are kept in {run.path}", "monitor val.loss")
     kept = f"the weights of epoch {facts['best_epoch']} are kept"

@@ -75,8 +75,19 @@ def names(spec: Spec) -> dict[str, str]:
 
 
 def facts(spec: Spec) -> dict[str, Any]:
-    """`target_channels`: where the forecast's targets stand among the channels of the input."""
-    return {"target_channels": tuple(spec["targets"])} if spec["targets"] else {}
+    """Of a forecast `target_channels`, where its targets stand among the channels, and `same_scale`, whether both are scaled alike."""
+    if not spec["targets"]:
+        return {}
+    return {"target_channels": tuple(spec["targets"]), "same_scale": _same_scale(spec, spec["target"])}
+
+
+def _same_scale(spec: Spec, target: Spec) -> bool:
+    """Whether a value of the history and the same value to be forecast are one number; both are fitted on the same steps."""
+    if target["log"] or len(spec["targets"]) != len(target["mean"]):
+        return False
+    centre, scale = (np.array(spec[key])[spec["targets"]] for key in ("centre", "scale"))
+    mean, std = np.array(target["mean"]), np.array(target["std"])
+    return bool((np.maximum(np.abs(mean - centre), np.abs(std - scale)) <= 1e-6 * std).all())
 
 
 def graph(spec: Spec) -> keras.Model:
