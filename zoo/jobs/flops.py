@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]  # without the batch
 FREE = {  # layers with weights whose work is element by element, or a look-up
     "BatchNormalization",
+    "CategoryTokens",
+    "ClassToken",
+    "ColumnNames",
     "Embedding",
     "GroupNormalization",
     "LayerNormalization",
     "LayerScale",
     "Normalization",
+    "NumberTokens",
     "PReLU",
     "PositionEmbedding",
     "RMSNormalization",
@@ -87,6 +91,17 @@ def _attention(layer: Any, inputs: list[Shape], outputs: list[Shape]) -> int:
     return 2 * heads * (projections + asking * known * (key + value))
 
 
+def _causal_block(layer: Any, inputs: list[Shape], outputs: list[Shape]) -> int:
+    """Twelve squares of the width a step (attention's four, then 4 + 4), and two products of every pair of steps."""
+    steps, width = inputs[0]
+    return 2 * steps * width * (12 * width + 2 * steps)
+
+
+def _look_up_or_head(layer: Any, inputs: list[Shape], outputs: list[Shape]) -> int:
+    """An embedding that is the head too, where vectors and not numbers go in."""
+    return 2 * prod(inputs[0]) * layer.input_dim if len(inputs[0]) > 1 else 0
+
+
 Rule = Callable[[Any, list[Shape], list[Shape]], int]
 RULES: dict[str, Rule] = {  # by the class, or one that it is derived from
     "AttentionOverSteps": lambda layer, inputs, outputs: 4 * prod(inputs[0]),  # two products with each step
@@ -95,10 +110,12 @@ RULES: dict[str, Rule] = {  # by the class, or one that it is derived from
     "BaseDepthwiseConv": _kernel,
     "BaseSeparableConv": _separable,
     "Bidirectional": _bidirectional,
+    "CausalBlock": _causal_block,
     "Dense": _kernel,
     "GRU": _recurrent,
     "LSTM": _recurrent,
     "MultiHeadAttention": _attention,
     "Quantizer": lambda layer, inputs, outputs: 4 * prod(inputs[0][:-1]) * prod(layer.book.shape),  # two products with the book
+    "ReversibleEmbedding": _look_up_or_head,
     "SimpleRNN": _recurrent,
 }

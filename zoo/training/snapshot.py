@@ -71,8 +71,9 @@ def read(folder: Path) -> Snapshot | None:
 
 
 def state_of(model: keras.Model) -> list[keras.Variable]:
-    """All that training changes: weights, seed generators, and the optimizer's variables, in a fixed order."""
-    return [*model.variables, *model.optimizer.variables]
+    """All that training changes: weights, seed generators, and the optimizers' variables (a GAN has two), in a fixed order."""
+    optimizers = [one for _, one in sorted(vars(model).items()) if isinstance(one, keras.optimizers.Optimizer)]
+    return [*model.variables, *(variable for optimizer in optimizers for variable in optimizer.variables)]
 
 
 def restore(model: keras.Model, snapshot: Snapshot, where: Path) -> None:
