@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -191,7 +192,14 @@ def open_run(run: Run) -> Opened:
     assert run.experiment.task is not None
     preprocess.served_names(spec)  # imports what its kind is made of: Keras knows layers of ours only then
     task = tasks.make(run.experiment.task.name, spec["target"], run.experiment.task.threshold)
-    return Opened(run, task, spec, load_keras(run.path / "preprocess.keras"), load_keras(run.path / "model.keras"))
+    return Opened(run, task, spec, load_keras(run.path / "preprocess.keras"), trained_model(run))
+
+
+def trained_model(run: Run) -> keras.Model:
+    """A run's model with its best weights. Raises ZooError as `load_keras` does."""
+    with suppress(ZooError):  # its name may be of a script that is not here; only layers of its own need the file that registers it
+        registry.registered(run.experiment.model.name)
+    return load_keras(run.path / "model.keras")
 
 
 def served_inputs(spec: preprocess.Spec) -> dict[str, Input]:
