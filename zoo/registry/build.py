@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from zoo.errors import ZooError, did_you_mean, nearest
 from zoo.registry.known import registered
+from zoo.registry.weights import load_weights
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +19,8 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
 
     Args:
         name: a registered name; `list_models()` gives them.
-        weights: a file of weights (`.weights.h5` or `.keras`) to load into it.
+        weights: a file of weights (`.weights.h5`, `.h5` or `.keras`) to load into it, or a name that the family knows
+            (`imagenet` of the backbones).
         **facts_and_hparams: the facts that the builder's signature names (`input_shape`, `num_outputs`, or
             `num_classes`, which asks for one output where it is 2), and any of its hparams.
 
@@ -53,8 +55,8 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
     if not isinstance(model, keras.Model):
         raise ZooError(f"the builder of model '{name}' returns a {type(model).__name__}, where a keras.Model is expected")
     model.name = name
-    if weights is not None:
-        _load_weights(model, Path(weights))
+    if weights is not None and not (one.pretrained and one.pretrained(model, str(weights), facts, hparams)):
+        load_weights(model, Path(weights), name)
     return model
 
 
@@ -82,13 +84,3 @@ def _typed(name: str, builder: Callable[..., Any], values: Mapping[str, Any]) ->
             said = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise ZooError(f"model '{name}': {key} = {value!r}: {said[0].lower() + said[1:]}") from None
     return result
-
-
-def _load_weights(model: keras.Model, path: Path) -> None:
-    if not path.is_file():
-        raise ZooError(f"no weights file {path}")
-    try:
-        model.load_weights(path)
-    except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
-        lines = [line for line in str(error).splitlines() if line.strip()]  # the first names the layer, the second says why
-        raise ZooError(f"{path} does not fit the model '{model.name}'", *lines[:2]) from error

@@ -25,6 +25,7 @@ log = logging.getLogger("zoo")
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 Check = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+Pretrained = Callable[[Any, str, Mapping[str, Any], Mapping[str, Any]], bool]
 
 PACKAGE = Path(__file__).parents[1]
 CATALOGUE = PACKAGE / "catalogue.json"
@@ -67,6 +68,7 @@ class Registered:
     entry: Entry
     builder: Callable[..., Any]
     check: Check | None
+    pretrained: Pretrained | None = None
     fixed: dict[str, Any] = field(default_factory=dict)
 
 
@@ -84,6 +86,7 @@ def register_model(
     hparams: Mapping[str, Any] | None = None,
     space: Mapping[str, Any] | None = None,
     check: Check | None = None,
+    pretrained: Pretrained | None = None,
 ) -> Callable[[Builder], Builder]:
     """Registers a builder of a plain keras.Model under `name`; a decorator.
 
@@ -100,6 +103,8 @@ def register_model(
         hparams: values that this name fixes as its defaults.
         space: a small search space: hparam -> a list of choices.
         check: called with (facts, hparams) before the builder; raises ZooError for what a user can mend.
+        pretrained: called with (model, weights, facts, hparams) where weights are asked for: loads those that it knows into the
+            model and returns True; False leaves them to the registry, which takes them for a file of the whole model.
 
     Raises:
         ZooError: the name is taken.
@@ -107,7 +112,7 @@ def register_model(
 
     def decorate(builder: Builder) -> Builder:
         family: dict[str, Any] = dict(getattr(builder, "__zoo_family__", {}))
-        given = {"modality": modality, "tasks": tasks, "paper": paper, "example": example, "check": check}
+        given = {"modality": modality, "tasks": tasks, "paper": paper, "example": example, "check": check, "pretrained": pretrained}
         family.update({key: value for key, value in given.items() if value is not None})
         family["space"] = {**family.get("space", {}), **(space or {})}
         fixed = {**family.get("hparams", {}), **(hparams or {})}
@@ -146,7 +151,7 @@ def _add(name: str, builder: Callable[..., Any], family: dict[str, Any], fixed: 
     ours = builder.__module__.startswith("zoo.models.")  # which may move a name to another file; the catalogue follows
     if not before and not ours and name in catalogue():
         raise ZooError(f"a model named '{name}' comes with keras-zoo already", "give yours another name")
-    _registered[name] = Registered(entry, builder, family.get("check"), fixed)
+    _registered[name] = Registered(entry, builder, family.get("check"), family.get("pretrained"), fixed)
 
 
 def signature(builder: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
@@ -245,7 +250,14 @@ def registered(name: str) -> Registered:
     return _registered[name]
 
 
-def list_models(pattern: str = "*", *, task: str | None = None, modality: str | None = None, max_params: float | None = None) -> list[str]:
+def list_models(
+    pattern: str = "*",
+    *,
+    task: str | None = None,
+    modality: str | None = None,
+    max_params: float | None = None,
+    exports: str | None = None,
+) -> list[str]:
     """Names of registered models, sorted.
 
     Args:
@@ -253,6 +265,7 @@ def list_models(pattern: str = "*", *, task: str | None = None, modality: str | 
         task: only those that can learn this task.
         modality: only those that take this.
         max_params: only those with at most so many parameters, at their example's size.
+        exports: only those whose export in this format was measured to answer as in Keras: `saved_model`, `onnx`.
     """
     return [
         one.name
@@ -261,6 +274,7 @@ def list_models(pattern: str = "*", *, task: str | None = None, modality: str | 
         and (task is None or task in one.tasks)
         and (modality is None or modality in one.modalities)
         and (max_params is None or (one.params is not None and one.params <= max_params))
+        and (exports is None or exports in one.exports)
     ]
 
 

@@ -106,7 +106,7 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The trained model with its best weights (loads Keras)."""
-        return import_module("zoo.assembly").load_keras(self.path / "model.keras")
+        return import_module("zoo.assembly").trained_model(self)
 
     @property
     def goal_met(self) -> bool | None:

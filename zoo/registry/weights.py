@@ -1,0 +1,220 @@
+"""Files of weights: which file holds what (`zoo/weights.json`), where it is, and what is wrong with one that does not fit.
+
+The manifest names the files of keras.applications, as Keras downloads them, and others by their sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import socket
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from zoo.errors import ZooError, printable
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger("zoo")
+
+MANIFEST = Path(__file__).parents[1] / "weights.json"
+SUFFIXES = (".keras", ".h5", ".hdf5")
+PATIENCE = 2  # seconds in which a host must answer; Keras's own download tries much longer
+Shapes = list[tuple[str, list[tuple[int, ...]]]]
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of the manifest.
+
+    `architecture` is a name of keras.applications, `width` its multiplier where it has one (`alpha`), `size` the side of the
+    images that it was trained on, `top` whether the classifier of ImageNet is in it. One of the hashes may be None, and both
+    where nobody published one.
+    """
+
+    architecture: str
+    file: str
+    top: bool
+    size: int
+    width: float | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    url: str | None = None
+
+    def hash(self) -> tuple[str, str] | None:
+        return ("sha256", self.sha256) if self.sha256 else ("md5", self.md5) if self.md5 else None
+
+    def __str__(self) -> str:
+        hashed = self.hash()
+        return f"{self.file} ({hashed[0]} {hashed[1]})" if hashed else self.file
+
+
+def manifest() -> list[WeightsFile]:
+    return [WeightsFile(**one) for one in json.loads(MANIFEST.read_text("utf-8"))["files"]]
+
+
+def find(architecture: str, width: float | None, top: bool) -> Path:
+    """The file of an architecture's ImageNet weights: in `ZOO_DATA_DIR` or Keras's own folder, or downloaded as Keras does.
+
+    Raises:
+        ZooError: there are no such weights, no file can be had, or one of the name is another file.
+    """
+    of_it = [one for one in manifest() if one.architecture == architecture and one.top == top]
+    fitting = [one for one in of_it if one.width == width]
+    if not fitting:
+        widths = ", ".join(f"{one.width:g}" for one in of_it if one.width is not None)
+        raise ZooError(f"nobody published ImageNet weights of {architecture} at alpha {width:g}", f"there are: {widths}")
+    for one in fitting:
+        for path in _at_hand(one):
+            return checked(path, one)
+    return _download(next(one for one in fitting if one.url), fitting)
+
+
+def _at_hand(one: WeightsFile) -> Iterator[Path]:
+    root = os.environ.get("ZOO_DATA_DIR")
+    if root and not Path(root).is_dir():
+        raise ZooError(f"ZOO_DATA_DIR is '{root}', which is no folder")
+    for folder, _, names in os.walk(root) if root else ():
+        if one.file in names:
+            yield Path(folder, one.file)
+    if (keras_folder() / one.file).is_file():
+        yield keras_folder() / one.file
+
+
+def keras_folder() -> Path:
+    """Where Keras keeps the weights that it downloads."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+
+
+def checked(path: Path, one: WeightsFile) -> Path:
+    """The path, where its content is what the manifest says."""
+    hashed = one.hash()
+    if hashed:
+        with path.open("rb") as file:
+            got = hashlib.file_digest(file, hashed[0]).hexdigest()
+        if got != hashed[1]:
+            raise ZooError(
+                f"{path} is not the file that the manifest of weights names, or is broken off",
+                f"{hashed[0]} {got}",
+                f"expected {hashed[1]}",
+                f"fetch it again: {one.url}" if one.url else None,
+            )
+    return path
+
+
+def _download(one: WeightsFile, fitting: list[WeightsFile]) -> Path:
+    import keras
+
+    host = urlsplit(str(one.url)).hostname
+    try:
+        socket.create_connection((str(host), 443), timeout=PATIENCE).close()
+        log.info("fetching %s", one.url)
+        path = Path(keras.utils.get_file(one.file, one.url, cache_subdir="models", file_hash=(one.hash() or (None, None))[1]))
+    except Exception as error:  # Keras raises a bare Exception for a host that says no, and ValueError for another hash
+        reason = printable(next(iter(str(error).splitlines()), type(error).__name__))
+        raise ZooError(
+            f"cannot fetch the ImageNet weights of {one.architecture} from {host}: {reason}",
+            f"put {' or '.join(str(other) for other in fitting)} into a folder",
+            "and name that folder, or one above it, in the environment variable ZOO_DATA_DIR",
+            f"it is at {one.url}",
+        ) from None
+    return checked(path, one)
+
+
+def load_weights(model: keras.Model, path: Path, name: str) -> None:
+    """Loads a file of Keras (`.weights.h5`, `.h5`, `.keras`) into a model of the same layers.
+
+    Raises:
+        ZooError: there is no such file, it is none of Keras, or it does not fit; then with the first layer that differs.
+    """
+    if not path.is_file():
+        raise ZooError(f"no weights file {path}")
+    if not path.name.endswith(SUFFIXES):
+        raise ZooError(f"{path} is no file of weights by its name", f"such files end in .weights.h5, {', '.join(SUFFIXES)}")
+    if not (zipfile.is_zipfile(path) if path.suffix == ".keras" else is_whole(path)):
+        raise ZooError(f"{path} is no file of Keras, or it is broken off")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Skipping nested container")
+        try:
+            model.load_weights(path)
+        except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
+            raise ZooError(f"{path} does not fit the model '{name}'", *_difference(model, path, str(error))) from error
+
+
+def is_whole(path: Path) -> bool:
+    """Whether it is an HDF5 file to its end."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False
+
+
+def has_top(path: Path) -> bool | None:
+    """Whether a file of keras.applications holds a classifier; None where its layers have no names, as in files of Keras 3."""
+    named = [name for name, _, weights in legacy_layers(path) if weights]
+    return any(one in ("predictions", "conv_preds", "logits") or one.endswith("head_dense") for one in named) if named else None
+
+
+def _difference(model: keras.Model, path: Path, said: str) -> list[str]:
+    """The first layer that differs, and both shapes."""
+    named = re.search(r"<\w+ name=([^,>]+)", said)
+    shapes = re.search(r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))", said)
+    if named and shapes:
+        return [_differs(named[1], shapes[1], shapes[2])]
+    if named:
+        layer = next((one for one in model._flatten_layers() if one.name == named[1]), None)
+        return [_differs(named[1], _told([tuple(one.shape) for one in layer.weights] if layer else []), "none")]
+    try:
+        theirs = list(_legacy_shapes(path))
+    except (OSError, KeyError, ValueError):
+        theirs = []
+    if theirs:
+        ours: Shapes = [(one.name, [tuple(weight.shape) for weight in one.weights]) for one in model.layers if one.weights]
+        for place in range(max(len(ours), len(theirs))):
+            own, other = (one[place] if place < len(one) else ("", []) for one in (ours, theirs))
+            if own[1] != other[1]:
+                return [
+                    _differs(own[0] or f"none after {ours[-1][0]}", _told(own[1]), f"{_told(other[1])} ({other[0] or 'it ends before'})")
+                ]
+    return [line for line in said.splitlines() if line.strip()][:2]
+
+
+def _differs(layer: str, own: str, other: str) -> str:
+    return f"the first layer that differs is '{layer}': the model's weights are of {own}, the file's of {other}"
+
+
+def _told(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(str(shape) for shape in shapes) or "none"
+
+
+def _legacy_shapes(path: Path) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
+    """The layers of a file as Keras 2 wrote them, in the model's order."""
+    for name, group, weights in legacy_layers(path):
+        if weights:
+            yield name, [tuple(group[one].shape) for one in weights]
+
+
+def legacy_layers(path: Path) -> Iterator[tuple[str, Any, list[str]]]:
+    """Of a file as Keras 2 wrote it each layer's name, its group and its weights' names; nothing of other files."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        root = file.get("model_weights", file)
+        for name in map(_text, root.attrs.get("layer_names", ())):
+            yield name, root[name], [_text(one) for one in root[name].attrs.get("weight_names", ())]
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
