@@ -31,6 +31,7 @@ FREE = {  # layers with weights whose work is element by element, or a look-up
     "PReLU",
     "PositionEmbedding",
     "RMSNormalization",
+    "Standardization",
 }
 
 
@@ -50,6 +51,7 @@ def _shapes(tensors: Any) -> list[Shape]:
 
 def _of_call(layer: Any, inputs: list[Shape], outputs: list[Shape]) -> int:
     """One call of a layer, which may be called at several places."""
+    layer = getattr(layer, "_functional", None) or layer  # what a Sequential is made of
     if hasattr(layer, "_nodes_by_depth"):  # a model inside
         return flops(layer)
     rule = next((RULES[one.__name__] for one in type(layer).__mro__ if one.__name__ in RULES), None)
