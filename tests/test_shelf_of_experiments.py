@@ -16,6 +16,10 @@ SHELF = Path(__file__).parents[1] / "experiments"
 NAMES = sorted(path.stem for path in SHELF.glob("*.yaml"))
 SMALLER = {  # what an epoch would take too long for
     "cifar10_cnn": {"dataset": "cifar10_10k", "model.width": 4},
+    "cifar10_resnet20": {"dataset": "cifar10_10k", "model.width": 4},
+    "adult_ft_transformer": {"model.depth": 1, "model.width": 16, "train.batch_size": 1024},
+    "fashion_mnist_resnet20": {"train.batch_size": 1024, "model.width": 4},
+    **{name: {"dataset": "sms_spam"} for name in NAMES if name.startswith("imdb_")},  # 50,000 files
     "fashion_mnist_cnn": {"train.batch_size": 1024, "model.width": 4},
     "sign_digits_cnn": {"model.width": 4},
 }
@@ -38,7 +42,7 @@ def test_it_runs(name, tmp_path, monkeypatch, request):
     experiment = load_experiment(name)
     if experiment.card.source.kind != "sklearn" and "ZOO_DATA_DIR" not in os.environ:
         pytest.skip("ZOO_DATA_DIR names no folder that holds its files")
-    if name == "cifar10_cnn":
+    if name.startswith("cifar10_"):
         monkeypatch.setenv("ZOO_DATA_DIR", str(request.getfixturevalue("unpacked")))
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))
     run = zoo.run(shelf.find("experiments", name), {"train.epochs": 1, **SMALLER.get(name, {})})

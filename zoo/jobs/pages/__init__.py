@@ -27,6 +27,7 @@ img { max-width: 100%; } .wide { overflow-x: auto; }
 {% for section in part.sections %}
 <h2>{{ section.title }}</h2>
 {% if section.image %}<img alt="{{ section.title }}" src="data:image/png;base64,{{ section.image }}">{% endif %}
+{% if section.drawing %}<div class="wide">{{ section.drawing | safe }}</div>{% endif %}
 {% if section.rows %}<div class="wide"><table><tr>{% for name in section.columns %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for row in section.rows %}<tr>{% for cell in row %}<td{% if cell is number %} class="number"{% endif %}>
 {{- "{:,}".format(cell) if cell is integer else cell -}}</td>{% endfor %}</tr>{% endfor %}</table></div>{% endif %}

@@ -8,10 +8,11 @@ from typing import Any
 
 @dataclass
 class Section:
-    """A heading with a picture or a table below it."""
+    """A heading with a picture (PNG in base64), a drawing (SVG) or a table below it."""
 
     title: str
     image: str = ""
+    drawing: str = ""
     columns: tuple[str, ...] = ()
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
