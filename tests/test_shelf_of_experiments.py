@@ -17,7 +17,7 @@ NAMES = sorted(path.stem for path in SHELF.glob("*.yaml"))
 SMALLER = {  # what an epoch would take too long for
     "cifar10_cnn": {"dataset": "cifar10_10k", "model.width": 4},
     "cifar10_resnet20": {"dataset": "cifar10_10k", "model.width": 4},
-    "adult_ft_transformer": {"model.depth": 1, "model.width": 16, "train.batch_size": 1024},
+    "adult_ft_transformer": {"model.blocks": 1, "model.width": 16, "train.batch_size": 1024},
     "fashion_mnist_resnet20": {"train.batch_size": 1024, "model.width": 4},
     **{name: {"dataset": "sms_spam"} for name in NAMES if name.startswith("imdb_")},  # 50,000 files
     "fashion_mnist_cnn": {"train.batch_size": 1024, "model.width": 4},

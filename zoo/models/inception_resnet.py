@@ -1,0 +1,61 @@
+"""Inception's branches with residual connections."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import keras
+from keras import Model
+
+from zoo.config.card import Fraction
+from zoo.layers import ImageShape, Outputs
+from zoo.layers.backbone import Head, Maps, Side, answer_of, application, at_least, backbone, normalised, pixels
+from zoo.layers.pretrained import pretrained
+from zoo.registry import register_model
+
+
+@register_model(
+    "inception_resnet_v2",
+    modality="image",
+    tasks=("classification", "regression"),
+    paper="https://arxiv.org/abs/1602.07261",
+    example={"input_shape": (299, 299, 3), "num_outputs": 1000},
+    space={"dropout": [0.0, 0.2, 0.5]},
+    check=at_least(75, "InceptionResNetV2"),
+    pretrained=partial(pretrained, variant="InceptionResNetV2"),
+)
+def inception_resnet_v2(
+    input_shape: ImageShape,
+    num_outputs: Outputs,
+    *,
+    head: Head = None,
+    dropout: Fraction = 0.0,
+    resize: Side = None,
+    feature_maps: Maps = (),
+) -> keras.Model:
+    """Inception-ResNet v2 (Szegedy et al. 2017, https://arxiv.org/abs/1602.07261).
+
+        image -> stem -> 10 blocks at 35x35 -> 20 at 17x17 -> 10 at 8x8, each joined branches, scaled and added -> 1x1 conv, 1536
+              -> mean -> dropout? -> logits
+
+    The network is that of keras.applications. Unlike the paper, nothing is dropped before the logits unless asked for (the paper
+    drops 0.2).
+
+    Args:
+        input_shape: (height, width, channels) of the float32 input `image`, pixels 0..255; at least 75x75, usually 299x299.
+        num_outputs: logits or values; 0 gives the features.
+        head: `pooled` and `paper` are the same here: the mean of the last maps.
+        dropout: fraction of the features that is dropped in training.
+        resize: side to which images are brought inside; None takes them as they are.
+        feature_maps: give these maps in place of an answer: `P2` to `P5` (strides 4 to 32), or layers of the network by name.
+
+    Returns:
+        (batch, height, width, channels) -> (batch, num_outputs), or a dict of feature maps; float32.
+
+    Raises:
+        ZooError: the image is too small, or the network has no such map.
+    """
+    image, x = pixels(input_shape, resize)
+    x = normalised(x, "tf")
+    x = backbone(application("InceptionResNetV2", x.shape[1:]), x, feature_maps)
+    return Model(image, x if feature_maps else answer_of(x, num_outputs, dropout))

@@ -1,0 +1,70 @@
+"""Residual networks for photographs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+from keras import Model
+
+from zoo.config.card import Fraction
+from zoo.layers import ImageShape, Outputs
+from zoo.layers.backbone import Head, Maps, Side, answer_of, application, at_least, backbone, normalised, pixels
+from zoo.layers.pretrained import pretrained
+from zoo.registry import register_model
+
+V2 = "https://arxiv.org/abs/1603.05027"
+
+
+@register_model("resnet152_v2", paper=V2, hparams={"variant": "ResNet152V2"})
+@register_model("resnet101_v2", paper=V2, hparams={"variant": "ResNet101V2"})
+@register_model("resnet50_v2", paper=V2, hparams={"variant": "ResNet50V2"})
+@register_model("resnet152", hparams={"variant": "ResNet152"})
+@register_model("resnet101", hparams={"variant": "ResNet101"})
+@register_model(
+    "resnet50",
+    modality="image",
+    tasks=("classification", "regression"),
+    paper="https://arxiv.org/abs/1512.03385",
+    example={"input_shape": (224, 224, 3), "num_outputs": 1000},
+    hparams={"variant": "ResNet50"},
+    space={"dropout": [0.0, 0.2, 0.5]},
+    check=at_least(32),
+    pretrained=pretrained,
+)
+def resnet(
+    input_shape: ImageShape,
+    num_outputs: Outputs,
+    *,
+    variant: Literal["ResNet50", "ResNet101", "ResNet152", "ResNet50V2", "ResNet101V2", "ResNet152V2"],
+    head: Head = None,
+    dropout: Fraction = 0.0,
+    resize: Side = None,
+    feature_maps: Maps = (),
+) -> keras.Model:
+    """ResNet with bottlenecks (He et al. 2016, https://arxiv.org/abs/1512.03385; v2: https://arxiv.org/abs/1603.05027).
+
+        image -> 7x7 conv, 64, halved -> max pool -> 4 stages of [1x1 -> 3x3 -> 1x1, added] -> mean -> dropout? -> logits
+
+    The network is that of keras.applications; v2 normalises before each convolution. Unlike the papers, v1 halves in the first 1x1
+    convolution of a stage, v2 in the last block of a stage.
+
+    Args:
+        input_shape: (height, width, channels) of the float32 input `image`, pixels 0..255; at least 32x32, usually 224x224.
+        num_outputs: logits or values; 0 gives the features.
+        variant: the name in keras.applications.
+        head: `pooled` and `paper` are the same here: the mean of the last maps.
+        dropout: fraction of the features that is dropped in training.
+        resize: side to which images are brought inside; None takes them as they are.
+        feature_maps: give these maps in place of an answer: `P2` to `P5` (strides 4 to 32), or layers of the network by name.
+
+    Returns:
+        (batch, height, width, channels) -> (batch, num_outputs), or a dict of feature maps; float32.
+
+    Raises:
+        ZooError: the image is too small, or the network has no such map.
+    """
+    image, x = pixels(input_shape, resize)
+    x = normalised(x, "tf" if variant.endswith("V2") else "caffe")
+    x = backbone(application(variant, x.shape[1:]), x, feature_maps)
+    return Model(image, x if feature_maps else answer_of(x, num_outputs, dropout))
