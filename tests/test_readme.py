@@ -42,6 +42,16 @@ def test_block(index, folder):
         run(["bash", "-euo", "pipefail", "-c", text], folder)
 
 
+@pytest.mark.slow
+def test_the_page_of_models(folder):
+    """Its Python is one session; its commands are run as they stand."""
+    blocks = re.findall(r"^```(sh|python)\n(.*?)^```", (ROOT / "docs" / "models.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    session = "".join(text for language, text in blocks if language == "python")
+    assert session.count("create_model") > 5
+    run([sys.executable, "-c", session], folder)
+    run(["bash", "-euo", "pipefail", "-c", "".join(text for language, text in blocks if language == "sh")], folder)
+
+
 def test_blocks_were_found():
     assert sum(language == "python" for language, _ in BLOCKS) >= 1
     assert sum("zoo run" in text for _, text in BLOCKS) >= 2

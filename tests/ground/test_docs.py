@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo import registry
 from zoo.config import METRICS, Experiment, load_experiment, yamls
 from zoo.config.explain import dotted_keys
 
@@ -28,3 +29,9 @@ def test_every_metric_is_told():
 def test_the_example_is_an_experiment():
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     assert load_experiment(yamls.parse(text, "docs/experiment.md").value).goal is not None
+
+
+def test_the_page_of_models_names_every_model_and_no_other():
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    families = page.partition("## Families")[2].partition("\nLanguage models")[0]
+    assert sorted(re.findall(r"`(\w+)`", families)) == sorted([*registry.entries(), "lstm_fcn"])  # which is told of twice

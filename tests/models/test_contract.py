@@ -34,11 +34,12 @@ def smallest_of_each_builder() -> list[str]:
 
 CELLS = ("lstm", "gru", "bilstm")  # of one builder with `rnn`, but other layers
 FULL = sorted({*smallest_of_each_builder(), *(name for name in CELLS if name in NAMES)})
-CASES = [  # a regression is a classification of one output: another loss, the same model
+SAME = {"regression": "classification", "reconstruction": "generation"}  # another loss or reading, the same model
+CASES = [
     (name, modality, task)
     for name in FULL
     for modality, task in drawn.learned(registry.entry(name))
-    if task != "regression" or "classification" not in registry.entry(name).tasks
+    if SAME.get(task) not in registry.entry(name).tasks
 ]
 IMAGES = [name for name in FULL if "image" in registry.entry(name).modalities]
 TOKENS = [name for name in FULL if "tokens" in registry.entry(name).modalities and "language" not in registry.entry(name).tasks]
@@ -46,7 +47,12 @@ CHOICES = [(name, key, value) for name in FULL for key, values in registry.entry
 SIZES = [(8, 8, 1), (12, 12, 3), (28, 28, 1), (33, 18, 3), (64, 64, 3)]
 
 # Exceptions, by name. Each is asserted: a model that meets the contract after all must leave the list.
-REFUSED_SIZES = {("lenet5", (8, 8, 1))}
+PHOTOGRAPHS = [name for name in IMAGES if drawn.small_facts(registry.entry(name), "image")["input_shape"] == drawn.PHOTO["input_shape"]]
+REFUSED_SIZES = {
+    ("lenet5", (8, 8, 1)),
+    *((name, size) for name in PHOTOGRAPHS for size in SIZES if min(size[:2]) < 32),
+    *((name, (64, 64, 3)) for name in ("inception_v3", "inception_resnet_v2", "xception")),
+}
 FAILING_EXPORTS: dict[tuple[str, str], str] = {}  # (name, format) -> the reason
 NO_FEATURES = {"linear": "its features are its input"}
 GANS = {"gan_dense", "dcgan", "cgan", "lsgan", "wgan_gp"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 3)  # an export that works at one size only has baked it in
 
-LARGE = 30_000_000  # parameters from which exports are tried with the smallest model of the file, which has the same layers
+LARGE = 5_000_000  # parameters from which the smallest model of the file answers for the exports
 
 Exporter = Callable[["keras.Model", Path], Callable[[Any], np.ndarray]]
 
@@ -31,21 +31,26 @@ Exporter = Callable[["keras.Model", Path], Callable[[Any], np.ndarray]]
 def write_catalogue() -> list[str]:
     """Measures the zoo's own models and writes `zoo/catalogue.json`; gives the names that were measured anew.
 
-    A model whose file and registration are as they were is kept.
+    A model whose file and registration are as they were is kept. What is measured is written at once: it takes minutes.
     """
-    kept = _written()
-    entries, renewed = [], []
-    for name, entry in sorted(_own().items()):
-        if not _same(kept.get(name), entry):
-            entry = measured(entry)
-            renewed.append(name)
-        else:
-            entry = kept[name]
-        entries.append(entry)
-    lines = ",\n".join(json.dumps(one.as_json(), ensure_ascii=False) for one in entries)
+    own, written = _own(), _written()
+    done = {name: written[name] for name, entry in own.items() if _same(written.get(name), entry)}
+    renewed = sorted(set(own) - set(done))
+    sizes = {name: _count(own[name]) for name in renewed}
+    for name in sorted(renewed, key=lambda name: sizes[name]):
+        of_file = [one for one in done.values() if one.module == own[name].module and one.params]
+        smallest = min(of_file, key=lambda one: one.params or 0, default=None)
+        done[name] = measured(own[name], smallest if sizes[name] > LARGE else None)
+        _write(done)
+    if set(done) != set(written):
+        _write(done)
+    return renewed
+
+
+def _write(done: Mapping[str, Entry]) -> None:
+    lines = ",\n".join(json.dumps(done[name].as_json(), ensure_ascii=False) for name in sorted(done))
     write_text(known.CATALOGUE, f'{{"format": 1, "models": [\n{lines}\n]}}\n')
     registry.catalogue.cache_clear()
-    return renewed
 
 
 def stale() -> list[str]:
@@ -53,7 +58,7 @@ def stale() -> list[str]:
     written, own = _written(), _own()
     differing = set(written) ^ set(own)
     for name in set(written) & set(own):
-        if not _same(written[name], own[name]) or written[name].params != _build(own[name]).count_params():
+        if not _same(written[name], own[name]) or written[name].params != _count(own[name]):
             differing.add(name)
     return sorted(differing)
 
@@ -82,40 +87,36 @@ def _build(entry: Entry) -> keras.Model:
     return registry.create_model(entry.name, **entry.example)
 
 
-def measured(entry: Entry) -> Entry:
-    """The entry with its parameters, FLOPs and file size at its example's size, and the exports that pass."""
+def _count(entry: Entry) -> int:
+    """Parameters at the example's size, without drawing any."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        return _build(entry).count_params()
+
+
+def measured(entry: Entry, smallest: Entry | None = None) -> Entry:
+    """The entry with its parameters, FLOPs and file size at its example's size, and the exports that pass.
+
+    Those of a large model are the `smallest` one's of its file, which has the same layers.
+    """
     model = _build(entry)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         size = path.stat().st_size
-    params, work = model.count_params(), flops(model)
-    del model
-    return replace(entry, params=params, flops=work, file_size=size, exports=passing_exports(entry, params))
+    exports = smallest.exports if smallest else passing_exports(entry)
+    return replace(entry, params=model.count_params(), flops=flops(model), file_size=size, exports=exports)
 
 
-def passing_exports(entry: Entry, params: int = 0) -> tuple[str, ...]:
-    """The formats in which a model answers as in Keras, of every modality that it takes.
-
-    A small model of the name is reloaded at two batch sizes; of a name with many `params` the smallest name of its file.
-    """
-    tried = min(_file_of(entry), key=_size) if params > LARGE else entry
+def passing_exports(entry: Entry) -> tuple[str, ...]:
+    """The formats in which a small model of the name, reloaded at two batch sizes, answers as in Keras, of every modality that it takes."""
     models = []
-    for modality in tried.modalities:
-        task = next(task for one, task in drawn.learned(tried) if one == modality)
-        facts = drawn.small_facts(tried, modality, task)
-        models.append((registry.create_model(tried.name, **facts), facts))
+    for modality in entry.modalities:
+        task = next(task for one, task in drawn.learned(entry) if one == modality)
+        facts = drawn.small_facts(entry, modality, task)
+        models.append((registry.create_model(entry.name, **facts), facts))
     return tuple(kind for kind in EXPORTERS if all(export_error(model, facts, kind) is None for model, facts in models))
-
-
-def _file_of(entry: Entry) -> list[Entry]:
-    """Every name that the file registers."""
-    return [one.entry for one in registry.load_all().values() if one.entry.module == entry.module]
-
-
-def _size(entry: Entry) -> int:
-    known = registry.catalogue().get(entry.name)
-    return known.params if known and known.params else _build(entry).count_params()
 
 
 def export_error(model: keras.Model, facts: Mapping[str, Any], kind: str) -> str | None:

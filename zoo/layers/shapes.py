@@ -39,4 +39,5 @@ TableShape = Annotated[dict[Literal["numbers", "categories"], tuple[NonNegativeI
 Outputs = NonNegativeInt  # 0: the features instead
 Channels = Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]  # where a forecast's targets stand among the channels
 Cardinalities = tuple[PositiveInt, ...]  # places of each category, place 0 (missing or unknown) among them
+Sizes = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]  # an hparam: one a layer, of layers that there must be
 Classes = Annotated[int, Field(ge=2)]

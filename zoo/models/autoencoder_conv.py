@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from pydantic import PositiveInt
 
-from zoo.layers import PlacesShape, autoencoder, conv_decode, conv_encode, example_input, unfold
+from zoo.layers import PlacesShape, Sizes, autoencoder, conv_decode, conv_encode, example_input, unfold
 from zoo.registry import register_model
 
 
@@ -21,7 +21,7 @@ from zoo.registry import register_model
 def autoencoder_conv(
     input_shape: PlacesShape,
     *,
-    filters: tuple[PositiveInt, ...] = (32, 64),
+    filters: Sizes = (32, 64),
     size: PositiveInt = 3,
     latent_dim: PositiveInt | None = 32,
 ) -> keras.Model:

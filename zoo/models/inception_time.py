@@ -9,7 +9,7 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import Channels, Outputs, SequenceShape, answer, check_kernels, conv_norm_1d, l2_penalty, over_time
+from zoo.layers import Channels, Outputs, SequenceShape, Sizes, answer, check_kernels, conv_norm_1d, l2_penalty, over_time
 from zoo.registry import register_model
 
 
@@ -31,7 +31,7 @@ def inception_time(
     blocks: PositiveInt = 6,
     width: PositiveInt = 32,
     bottleneck: PositiveInt = 32,
-    kernels: tuple[PositiveInt, ...] = (40, 20, 10),
+    kernels: Sizes = (40, 20, 10),
     dropout: Fraction = 0.0,
     l2: NonNegativeFloat = 0.0,
 ) -> keras.Model:

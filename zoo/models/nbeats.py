@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
 from keras import Input, Model, layers, ops
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from zoo.layers import Channels, SequenceShape, check_channels
 from zoo.registry import register_model
@@ -36,7 +36,7 @@ def nbeats(
     horizon: PositiveInt,
     target_channels: Channels,
     *,
-    stacks: tuple[Kind, ...] = ("generic",) * 6,
+    stacks: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("generic",) * 6,
     blocks: PositiveInt = 1,
     depth: PositiveInt = 4,
     width: PositiveInt = 128,

@@ -7,7 +7,7 @@ from keras import Input, Model, layers, ops
 from pydantic import PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import Outputs, TokensShape, logits
+from zoo.layers import Outputs, Sizes, TokensShape, logits
 from zoo.registry import register_model
 
 
@@ -26,7 +26,7 @@ def text_cnn(
     *,
     width: PositiveInt = 64,
     filters: PositiveInt = 64,
-    windows: tuple[PositiveInt, ...] = (3, 4, 5),
+    windows: Sizes = (3, 4, 5),
     dropout: Fraction = 0.5,
 ) -> keras.Model:
     """Text CNN (Kim 2014, https://arxiv.org/abs/1408.5882).

@@ -7,7 +7,7 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, Outputs, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, Sizes, l2_penalty, logits
 from zoo.registry import register_model
 
 
@@ -26,7 +26,7 @@ def vgg_small(
     input_shape: ImageShape,
     num_outputs: Outputs,
     *,
-    convs: tuple[PositiveInt, ...],
+    convs: Sizes,
     width: PositiveInt = 64,
     hidden: PositiveInt = 512,
     dropout: Fraction = 0.5,

@@ -8,7 +8,7 @@ import keras
 from keras import Input, Model, layers, ops
 from pydantic import NonNegativeFloat, PositiveInt
 
-from zoo.layers import ImageShape, conv_decode, conv_encode, example_input, nats
+from zoo.layers import ImageShape, Sizes, conv_decode, conv_encode, example_input, nats
 from zoo.registry import register_model
 
 
@@ -23,7 +23,7 @@ from zoo.registry import register_model
 def vq_vae(
     input_shape: ImageShape,
     *,
-    filters: tuple[PositiveInt, ...] = (32, 64),
+    filters: Sizes = (32, 64),
     latent_dim: PositiveInt = 16,
     codes: PositiveInt = 64,
     commitment: NonNegativeFloat = 0.25,

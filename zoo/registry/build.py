@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -12,6 +13,8 @@ from zoo.registry.weights import load_weights
 
 if TYPE_CHECKING:
     import keras
+
+REFUSALS = (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError)  # of Keras and NumPy for sizes that cannot be
 
 
 def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hparams: Any) -> keras.Model:
@@ -47,8 +50,10 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
         one.check(facts, hparams)
     try:
         model = one.builder(**facts, **hparams)
-    except (ValueError, TypeError, RuntimeError) as error:  # what Keras and TensorFlow raise
-        said = next(iter(str(error).splitlines()), type(error).__name__)
+    except Exception as error:
+        if not isinstance(error, REFUSALS) and type(error).__module__.partition(".")[0] != "tensorflow":
+            raise  # a bug of the builder's, or a ZooError
+        said = re.sub(r"^({{.*?}} *)+", "", next(iter(str(error).splitlines()), type(error).__name__))  # TensorFlow's own names
         raise ZooError(f"model '{name}' cannot be built with {facts}", said) from error
     import keras
 
@@ -56,7 +61,7 @@ def create_model(name: str, *, weights: str | Path | None = None, **facts_and_hp
         raise ZooError(f"the builder of model '{name}' returns a {type(model).__name__}, where a keras.Model is expected")
     model.name = name
     if weights is not None and not (one.pretrained and one.pretrained(model, str(weights), facts, hparams)):
-        load_weights(model, Path(weights), name)
+        load_weights(model, Path(weights), name, whole=facts.get("num_outputs") != 0)  # without outputs there is no head to load
     return model
 
 
@@ -79,8 +84,20 @@ def _typed(name: str, builder: Callable[..., Any], values: Mapping[str, Any]) ->
     result = {}
     for key, value in values.items():
         try:
-            result[key] = TypeAdapter(hints[key]).validate_python(value) if key in hints else value
+            taken = TypeAdapter(hints[key]).validate_python(value) if key in hints else value
+            if _is_other(value, taken):
+                raise ZooError(f"model '{name}': {key} = {value!r}: input should be a number")
+            result[key] = taken
         except ValidationError as error:
             said = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise ZooError(f"model '{name}': {key} = {value!r}: {said[0].lower() + said[1:]}") from None
     return result
+
+
+def _is_other(given: Any, taken: Any) -> bool:
+    """Whether pydantic took a truth value or a text for a number, which is a slip where numbers are meant."""
+    if isinstance(given, (list, tuple)):
+        return isinstance(taken, (list, tuple)) and any(map(_is_other, given, taken))
+    if isinstance(given, Mapping):
+        return isinstance(taken, Mapping) and any(_is_other(given[key], taken.get(key)) for key in given)
+    return isinstance(given, (bool, str)) and isinstance(taken, (int, float)) and not isinstance(taken, bool)

@@ -9,14 +9,16 @@ import hashlib
 import json
 import logging
 import os
-import re
 import socket
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from zoo.errors import ZooError, printable
@@ -29,7 +31,16 @@ log = logging.getLogger("zoo")
 MANIFEST = Path(__file__).parents[1] / "weights.json"
 SUFFIXES = (".keras", ".h5", ".hdf5")
 PATIENCE = 2  # seconds in which a host must answer; Keras's own download tries much longer
-Shapes = list[tuple[str, list[tuple[int, ...]]]]
+
+
+class Saved(NamedTuple):
+    """A layer's name, and the shapes of its weights."""
+
+    name: str
+    shapes: list[tuple[int, ...]]
+
+
+NOTHING = Saved("", [])
 
 
 @dataclass(frozen=True)
@@ -130,8 +141,14 @@ def _download(one: WeightsFile, fitting: list[WeightsFile]) -> Path:
     return checked(path, one)
 
 
-def load_weights(model: keras.Model, path: Path, name: str) -> None:
+def load_weights(model: keras.Model, path: Path, name: str, whole: bool = False) -> None:
     """Loads a file of Keras (`.weights.h5`, `.h5`, `.keras`) into a model of the same layers.
+
+    Args:
+        model: what it is loaded into.
+        path: the file.
+        name: the model's, for messages.
+        whole: whether a file with more layers than the model is refused too, of which Keras would take the first ones.
 
     Raises:
         ZooError: there is no such file, it is none of Keras, or it does not fit; then with the first layer that differs.
@@ -144,6 +161,10 @@ def load_weights(model: keras.Model, path: Path, name: str) -> None:
         raise ZooError(f"{path} is no file of Keras, or it is broken off")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Skipping nested container")
+        if whole and sum(len(one.shapes) for one in _saved(path).values()) > len(model.weights):
+            differs = _first_difference(model, path)
+            if differs:
+                raise ZooError(f"{path} does not fit the model '{name}'", differs)
         try:
             model.load_weights(path)
         except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
@@ -168,42 +189,73 @@ def has_top(path: Path) -> bool | None:
 
 
 def _difference(model: keras.Model, path: Path, said: str) -> list[str]:
-    """The first layer that differs, and both shapes."""
-    named = re.search(r"<\w+ name=([^,>]+)", said)
-    shapes = re.search(r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))", said)
-    if named and shapes:
-        return [_differs(named[1], shapes[1], shapes[2])]
-    if named:
-        layer = next((one for one in model._flatten_layers() if one.name == named[1]), None)
-        return [_differs(named[1], _told([tuple(one.shape) for one in layer.weights] if layer else []), "none")]
+    """The first layer that differs, and both shapes; where none does, what Keras said."""
     try:
-        theirs = list(_legacy_shapes(path))
-    except (OSError, KeyError, ValueError):
-        theirs = []
+        differs = _first_difference(model, path)
+    except (OSError, KeyError, ValueError):  # of a file that is none of weights, or broken inside
+        differs = None
+    return [differs] if differs else [line for line in said.splitlines() if line.strip()][:2]
+
+
+def _first_difference(model: keras.Model, path: Path) -> str | None:
+    theirs = list(_legacy_shapes(path)) if path.suffix != ".keras" else []
     if theirs:
-        ours: Shapes = [(one.name, [tuple(weight.shape) for weight in one.weights]) for one in model.layers if one.weights]
-        for place in range(max(len(ours), len(theirs))):
-            own, other = (one[place] if place < len(one) else ("", []) for one in (ours, theirs))
-            if own[1] != other[1]:
-                return [
-                    _differs(own[0] or f"none after {ours[-1][0]}", _told(own[1]), f"{_told(other[1])} ({other[0] or 'it ends before'})")
-                ]
-    return [line for line in said.splitlines() if line.strip()][:2]
+        ours = [Saved(one.name, [tuple(weight.shape) for weight in one.weights]) for one in model.layers if one.weights]
+        for own, other in zip_longest(ours, theirs, fillvalue=NOTHING):
+            if own.shapes != other.shapes:
+                return _differs(own, other)
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_weights(Path(folder, "own.weights.h5"))
+        saved = _saved(Path(folder, "own.weights.h5"))
+    there = _saved(path)
+    order = {one.name: place for place, one in enumerate(model._flatten_layers())}
+    for group in [*sorted(saved, key=lambda one: order.get(saved[one].name, len(order))), *sorted(there)]:
+        own, other = saved.get(group, NOTHING), there.get(group, NOTHING)
+        if own.shapes != other.shapes:
+            return _differs(own, other)
+    return None
 
 
-def _differs(layer: str, own: str, other: str) -> str:
-    return f"the first layer that differs is '{layer}': the model's weights are of {own}, the file's of {other}"
+def _saved(path: Path) -> dict[str, Saved]:
+    """The layers of a file as Keras 3 writes them, by where they stand in it; nothing of other files."""
+    import h5py
+
+    found: dict[str, Saved] = {}
+
+    def visit(group: str, one: Any) -> None:
+        parts = group.split("/")
+        if parts[-1] == "vars" and "layers" in parts and isinstance(one, h5py.Group) and len(one):  # not an optimizer's or a metric's
+            shapes = [tuple(one[number].shape) for number in sorted(one, key=lambda key: (len(key), key))]
+            found[group] = Saved(_text(one.attrs.get("name", parts[-2])), shapes)
+
+    with ExitStack() as opened:
+        file: Any = path
+        if zipfile.is_zipfile(path):
+            archive = opened.enter_context(zipfile.ZipFile(path))
+            if "model.weights.h5" not in archive.namelist():
+                return {}
+            file = opened.enter_context(archive.open("model.weights.h5"))
+        opened.enter_context(h5py.File(file, "r")).visititems(visit)
+    return found
+
+
+def _differs(own: Saved, other: Saved) -> str:
+    layer = own.name or other.name
+    there = f" ({other.name})" if own.name and other.name not in ("", own.name) else ""
+    both = f"the model's weights are of {_told(own.shapes)}, the file's of {_told(other.shapes)}{there}"
+    return f"the first layer that differs is '{layer}': {both}"
 
 
 def _told(shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(str(shape) for shape in shapes) or "none"
 
 
-def _legacy_shapes(path: Path) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
+def _legacy_shapes(path: Path) -> Iterator[Saved]:
     """The layers of a file as Keras 2 wrote them, in the model's order."""
     for name, group, weights in legacy_layers(path):
         if weights:
-            yield name, [tuple(group[one].shape) for one in weights]
+            yield Saved(name, [tuple(group[one].shape) for one in weights])
 
 
 def legacy_layers(path: Path) -> Iterator[tuple[str, Any, list[str]]]:
