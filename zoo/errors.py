@@ -66,12 +66,13 @@ def printable(line: str) -> str:
 
 
 def nearest(name: object, names: Iterable[str], count: int = 3) -> list[str]:
-    """The names most like `name`, best first; those that it begins or ends come in where few are alike."""
+    """The names most like `name`, best first, those that it begins before all; others that it is a part of come in where few are alike."""
     known = sorted(set(names))
     typed = str(name).lower()
-    close = get_close_matches(typed, known, n=count, cutoff=0.6)
+    close = get_close_matches(typed, known, n=len(known) or 1, cutoff=0.6)
+    close.sort(key=lambda one: not one.lower().startswith(typed))
     part_of = [one for one in known if len(typed) > 2 and (typed in one.lower() or one.lower() in typed)]
-    return list(dict.fromkeys([*close, *part_of]))[:count]
+    return list(dict.fromkeys([*close[:count], *part_of]))[:count]
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str | None:

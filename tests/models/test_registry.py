@@ -8,6 +8,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from zoo import ZooError, create_model, list_models, registry
 from zoo.registry import known, register_model
@@ -128,7 +129,15 @@ def test_what_keras_refuses_is_a_mistake_of_the_user(own_registry, builder):
         create_model("tiny", **FACTS["example"], units=-1)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("out of\nmemory"), ValueError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("out of\nmemory"),
+        ValueError(),
+        tf.errors.ResourceExhaustedError(None, None, "{{function_node __wrapped__Fill_device_CPU:0}} out of\nmemory"),
+        OverflowError("out of\nbounds"),
+    ],
+)
 def test_a_builder_that_fails_is_told(own_registry, builder, error):
     def fails(input_shape, num_outputs):
         raise error
@@ -137,6 +146,15 @@ def test_a_builder_that_fails_is_told(own_registry, builder, error):
     with pytest.raises(ZooError, match=r"model 'tiny' cannot be built with .*\n  (out of|ValueError)$") as raised:
         create_model("tiny", **FACTS["example"])
     assert raised.value.__cause__ is error
+
+
+def test_a_bug_of_a_builder_stays_one(own_registry):
+    def fails(input_shape, num_outputs):
+        return input_shape.rank
+
+    register_model("tiny", **FACTS)(fails)
+    with pytest.raises(AttributeError):
+        create_model("tiny", **FACTS["example"])
 
 
 def test_a_builder_gives_a_keras_model(own_registry):
@@ -153,7 +171,9 @@ def test_weights_are_loaded_or_refused(tmp_path):
     for file in ("model.keras", "model.weights.h5"):
         again = create_model("linear", input_shape=(4,), num_outputs=2, weights=tmp_path / file)
         np.testing.assert_array_equal(again.get_weights()[0], first.get_weights()[0])
-        with pytest.raises(ZooError, match=r"does not fit the model 'linear'\n.*'head': .* of \(5, 2\), the file's of \(4, 2\)"):
+        with pytest.raises(
+            ZooError, match=r"does not fit the model 'linear'\n.*'head': .* of \(5, 2\), \(2,\), the file's of \(4, 2\), \(2,\)"
+        ):
             create_model("linear", input_shape=(5,), num_outputs=2, weights=tmp_path / file)
     with pytest.raises(ZooError, match="no weights file"):
         create_model("linear", input_shape=(4,), num_outputs=2, weights=tmp_path / "none.keras")

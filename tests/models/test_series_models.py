@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from zoo import ZooError, create_model
+from zoo.jobs.flops import flops
 from zoo.models.nbeats import Basis
 
 CONVOLUTIONS = ("fcn1d", "resnet1d", "inception_time")
@@ -318,3 +319,8 @@ def test_inception_time_beats_the_majority(tmp_path):
     }
     metrics = zoo.run(experiment, runs=tmp_path / "runs", bundles=tmp_path / "bundles").metrics
     assert metrics["test"]["accuracy"] > metrics["baseline"]["test"]["accuracy"] + 0.3
+
+
+def test_the_products_with_fixed_curves_are_counted():
+    theta = keras.Input((4, 3))
+    assert flops(keras.Model(theta, Basis("trend", 10, 5, 2)(theta))) == 2 * 4 * 3 * 10

@@ -14,11 +14,11 @@ CHATTY = ("absl", "tensorflow", "tf2onnx")
 def tensorflow() -> None:
     """Loads TensorFlow with the file descriptor of stderr put aside: abseil writes to it before any level holds.
 
-    Who has set `TF_CPP_MIN_LOG_LEVEL` wants to hear it, and does. What was caught is printed where the import fails.
+    Who has set `TF_CPP_MIN_LOG_LEVEL` below 3 wants to hear it, and does. What was caught is printed where the import fails.
     """
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()

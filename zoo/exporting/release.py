@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from zoo.exporting import deploy, examples, onnx_file, saved_model, twin, warmup
 from zoo.exporting.placing import files_of, fsync_tree, next_version, place
 from zoo.registry import known
 from zoo.runs import Run, make_folder, write_json
+
+log = logging.getLogger("zoo")
 
 FORMATS = tuple(FORMAT_NAMES)
 PACKAGES = ("keras-zoo", "tensorflow", "keras", "numpy", "tf2onnx", "onnx", "onnxruntime")
@@ -51,24 +54,27 @@ def _formats(run: Run) -> tuple[str, ...]:
         ZooError: ONNX is asked for, and the preprocessing before it is known to TensorFlow only.
     """
     wanted, fitted = run.experiment.export.formats, run.data["preprocess"]
-    known = twin.knows(fitted)
+    only = None if twin.knows(fitted) else f"nothing but TensorFlow does its preprocessing of {fitted['kind']}"
     if wanted is None:
-        return FORMATS if known and _onnx_was_measured(run) else FORMATS[:1]
-    if "onnx" in wanted and not known:
-        raise ZooError(
-            f"{run.path}: no ONNX of it: nothing but TensorFlow does its preprocessing of {fitted['kind']}",
-            "--set export.formats=[saved_model]",
-        )
+        why = only or _unmeasured(run)
+        if why:
+            log.info("no ONNX of it: %s", why)
+        return FORMATS[:1] if why else FORMATS
+    if "onnx" in wanted and only:
+        raise ZooError(f"{run.path}: no ONNX of it: {only}", "--set export.formats=[saved_model]")
     return tuple(name for name in FORMATS if name in wanted or name == "saved_model")
 
 
-def _onnx_was_measured(run: Run) -> bool:
-    """The catalogue measures its own models, in float32; a plug-in's name need not even be known here."""
+def _unmeasured(run: Run) -> str | None:
+    """Why the catalogue's measurement does not hold: it is of its own models, in float32; a plug-in's name need not even be known here."""
+    name = run.experiment.model.name
     try:
-        exports = registry.entry(run.experiment.model.name).exports
+        exports = registry.entry(name).exports
     except ZooError:
-        return False
-    return "onnx" in exports and run.experiment.train.precision == "float32"
+        exports = ()
+    if "onnx" not in exports:
+        return f"nobody measured that '{name}' passes"
+    return None if run.experiment.train.precision == "float32" else f"it was measured in float32, not in {run.experiment.train.precision}"
 
 
 def _build(opened: Opened, wanted: tuple[str, ...], building: Path, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -41,6 +42,7 @@ def write_catalogue() -> list[str]:
         of_file = [one for one in done.values() if one.module == own[name].module and one.params]
         smallest = min(of_file, key=lambda one: one.params or 0, default=None)
         done[name] = measured(own[name], smallest if sizes[name] > LARGE else None)
+        gc.collect()
         _write(done)
     if set(done) != set(written):
         _write(done)
@@ -79,8 +81,12 @@ def _written() -> dict[str, Entry]:
 
 
 def _same(written: Entry | None, now: Entry) -> bool:
-    """Whether the file and the registration are as they were when `written` was measured."""
-    return written is not None and replace(written, params=None, flops=None, file_size=None, exports=()) == now
+    """Whether the file and the registration are as they were when `written` was measured, all of it."""
+    return (
+        written is not None
+        and written.file_size is not None
+        and replace(written, params=None, flops=None, file_size=None, exports=()) == now
+    )
 
 
 def _build(entry: Entry) -> keras.Model:
@@ -92,7 +98,9 @@ def _count(entry: Entry) -> int:
     import keras
 
     with keras.StatelessScope(initialize_variables=False):
-        return _build(entry).count_params()
+        count: int = _build(entry).count_params()
+    gc.collect()  # a model is a circle of references: dozens of large ones would fill the memory
+    return count
 
 
 def measured(entry: Entry, smallest: Entry | None = None) -> Entry:

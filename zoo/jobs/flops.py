@@ -111,6 +111,7 @@ RULES: dict[str, Rule] = {  # by the class, or one that it is derived from
     "BaseConvTranspose": _transposed,
     "BaseDepthwiseConv": _kernel,
     "BaseSeparableConv": _separable,
+    "Basis": lambda layer, inputs, outputs: 2 * prod(inputs[0]) * layer.length,  # a product with fixed curves
     "Bidirectional": _bidirectional,
     "CausalBlock": _causal_block,
     "Dense": _kernel,

@@ -48,7 +48,8 @@ def load_dataset(dataset: str | Path | Card, batch_size: int = 64, modality: str
     Args:
         dataset: a card by name, file, or as `zoo.config.load_card` gives it.
         batch_size: examples a batch.
-        modality: what the model takes, `image` or `vector`; default: the first that the card gives.
+        modality: what the model takes, as `vector` or `table` (categories as numbers, for models that embed them); default: the
+            first that the card gives.
         seed: of the order of `.train`. The split's seed is the card's.
 
     Returns:

@@ -115,7 +115,8 @@ def at_least(side: int, variant: str | None = None) -> Callable[[Mapping[str, An
             raise ZooError(f"{what}, not {resize}x{resize}", f"resize: {side} is the smallest")
         if not resize and min(height, width) < side:
             raise ZooError(
-                f"{what}, not {height}x{width}", f"resize: {max(side, 96)} enlarges them inside the model; cnn_small takes any size"
+                f"{what}, not {height}x{width}",
+                f"the hparam resize: {max(side, 96)} enlarges them inside the model; cnn_small takes any size",
             )
         if hparams["feature_maps"] and facts["num_outputs"]:
             raise ZooError("feature_maps are given in place of an answer", f"num_outputs=0, not {facts['num_outputs']}, gives them")

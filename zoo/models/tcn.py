@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, Any
 
 import keras
 from keras import Input, Model, layers
+from keras.initializers import RandomNormal
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
@@ -75,7 +75,10 @@ def tcn(
 
 def residual_block(x: keras.KerasTensor, width: int, kernel: int, dilation: int, dropout: float, l2: float) -> keras.KerasTensor:
     """Two dilated causal convolutions, added to what came in: the layer `block_` and its dilation."""
-    conv = partial(layers.Conv1D, width, kernel_initializer="he_normal", kernel_regularizer=l2_penalty(l2))
+
+    def conv(*args: Any, **settings: Any) -> layers.Conv1D:
+        return layers.Conv1D(width, *args, kernel_initializer=RandomNormal(0.0, 0.01), kernel_regularizer=l2_penalty(l2), **settings)
+
     shortcut = x if x.shape[-1] == width else conv(1)(x)
     for _ in range(2):
         x = conv(kernel, padding="causal", dilation_rate=dilation, activation="relu")(x)

@@ -138,7 +138,7 @@ def _add(name: str, builder: Callable[..., Any], family: dict[str, Any], fixed: 
         modalities=(family["modality"],) if isinstance(family["modality"], str) else tuple(family["modality"]),
         tasks=tuple(family["tasks"]),
         paper=family.get("paper"),
-        summary=next(iter((builder.__doc__ or "").strip().splitlines()), ""),
+        summary=" ".join((builder.__doc__ or "").strip().partition("\n\n")[0].split()),
         facts=facts,
         optional=optional,
         hparams={**defaults, **fixed},

@@ -154,7 +154,7 @@ def load_weights(model: keras.Model, path: Path, name: str, whole: bool = False)
         ZooError: there is no such file, it is none of Keras, or it does not fit; then with the first layer that differs.
     """
     if not path.is_file():
-        raise ZooError(f"no weights file {path}")
+        raise ZooError(f"no weights file {path}", None if path.suffix else f"and '{name}' knows no published weights of that name")
     if not path.name.endswith(SUFFIXES):
         raise ZooError(f"{path} is no file of weights by its name", f"such files end in .weights.h5, {', '.join(SUFFIXES)}")
     if not (zipfile.is_zipfile(path) if path.suffix == ".keras" else is_whole(path)):
@@ -209,12 +209,19 @@ def _first_difference(model: keras.Model, path: Path) -> str | None:
         model.save_weights(Path(folder, "own.weights.h5"))
         saved = _saved(Path(folder, "own.weights.h5"))
     there = _saved(path)
-    order = {one.name: place for place, one in enumerate(model._flatten_layers())}
+    order = {name: place for place, name in enumerate(_names_inside(model))}
     for group in [*sorted(saved, key=lambda one: order.get(saved[one].name, len(order))), *sorted(there)]:
         own, other = saved.get(group, NOTHING), there.get(group, NOTHING)
         if own.shapes != other.shapes:
             return _differs(own, other)
     return None
+
+
+def _names_inside(layer: Any) -> Iterator[str]:
+    """The names of the layers inside one, in the order of its network."""
+    for one in layer._flatten_layers(include_self=False, recursive=False):
+        yield one.name
+        yield from _names_inside(one)
 
 
 def _saved(path: Path) -> dict[str, Saved]:
