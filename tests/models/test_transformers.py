@@ -53,9 +53,12 @@ def prompt():
 
 
 def counted(name, **facts):
-    """The parameters of a model whose weights are never drawn."""
-    with keras.StatelessScope(initialize_variables=False):
-        return create_model(name, **facts).count_params()
+    """The parameters of a model whose weights are never drawn; Keras would keep them, to draw them later."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            return create_model(name, **facts).count_params()
+    finally:
+        keras.backend.clear_session()
 
 
 @pytest.mark.parametrize(

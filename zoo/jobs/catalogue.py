@@ -94,11 +94,7 @@ def _build(entry: Entry) -> keras.Model:
 
 
 def _count(entry: Entry) -> int:
-    """Parameters at the example's size, without drawing any."""
-    import keras
-
-    with keras.StatelessScope(initialize_variables=False):
-        count: int = _build(entry).count_params()
+    count: int = _build(entry).count_params()
     gc.collect()  # a model is a circle of references: dozens of large ones would fill the memory
     return count
 
