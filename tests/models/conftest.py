@@ -21,9 +21,10 @@ def fix_weights(model: keras.Model) -> None:
     for variable in model.weights:
         values = rng.normal(size=variable.shape)
         if variable.name.endswith("kernel"):
-            values /= np.sqrt(np.prod(variable.shape[:-1]))
+            depthwise = len(variable.shape) == 4 and variable.shape[-1] == 1
+            values /= np.sqrt(np.prod(variable.shape[: 2 if depthwise else -1]))
         elif variable.name == "moving_variance":
-            values = 1 + values**2
+            values = 0.5 * np.exp(0.3 * values)  # about what a rectifier leaves, so that a deep network does not go blind
         else:
             values = 0.1 * values + (variable.name == "gamma")
         variable.assign(values.astype("float32"))
