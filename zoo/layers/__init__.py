@@ -2,15 +2,15 @@
 
 from zoo.layers.coders import autoencoder, conv_decode, conv_encode, dense_decode, dense_encode, unfold
 from zoo.layers.convolution1d import check_kernels, check_length, conv_norm_1d, over_time
-from zoo.layers.examples import ExampleShape, PlacesShape, example_input, in_domain, scaled
+from zoo.layers.examples import ExampleShape, PlacesShape, example_input, in_domain
 from zoo.layers.generating import generate
 from zoo.layers.heads import answer, check_answer, check_channels, forecast, logits
 from zoo.layers.likelihood import nats
-from zoo.layers.padding import masked_max, real_tokens
+from zoo.layers.padding import real_tokens
 from zoo.layers.penalties import l2_penalty
 from zoo.layers.pooling import AttentionOverSteps, MaxOverSteps, MeanOverSteps, pooled
 from zoo.layers.positions import PositionEmbedding
-from zoo.layers.recurrence import CELLS, Cell, FirstStepIsReal, recurrent
+from zoo.layers.recurrence import Cell, FirstStepIsReal, recurrent
 from zoo.layers.sampling import Sampling
 from zoo.layers.seeded import Seeded
 from zoo.layers.shapes import (
@@ -31,7 +31,6 @@ from zoo.layers.transformer import CausalBlock, check_heads, encoder_block, gelu
 from zoo.layers.variational import VariationalAutoencoder, normal
 
 __all__ = [
-    "CELLS",
     "AttentionOverSteps",
     "Cardinalities",
     "CausalBlock",
@@ -76,14 +75,12 @@ __all__ = [
     "in_domain",
     "l2_penalty",
     "logits",
-    "masked_max",
     "nats",
     "normal",
     "over_time",
     "pooled",
     "real_tokens",
     "recurrent",
-    "scaled",
     "steps_input",
     "unfold",
 ]

@@ -9,6 +9,7 @@ import keras
 from keras import Input, layers
 
 from zoo.errors import ZooError
+from zoo.layers.heads import check_answer
 
 
 def steps_input(input_shape: tuple[int, ...], vocabulary_size: int | None, embedding: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -31,8 +32,8 @@ def steps_input(input_shape: tuple[int, ...], vocabulary_size: int | None, embed
     return tokens, layers.Embedding(vocabulary_size, embedding, mask_zero=True, name="embedding")(tokens)
 
 
-def check_steps(facts: Mapping[str, Any]) -> None:
-    """Raises ZooError unless tokens come with a vocabulary, and a sequence without one."""
+def check_steps(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
+    """A `check` for such a family. Raises ZooError for tokens without a vocabulary, a sequence with one, and as `check_answer`."""
     shape, size = facts["input_shape"], facts.get("vocabulary_size")
     if (len(shape) == 1) != (size is not None):
         raise ZooError(
@@ -41,3 +42,4 @@ def check_steps(facts: Mapping[str, Any]) -> None:
         )
     if size is not None and facts.get("horizon") is not None:
         raise ZooError("a forecast is of a sequence, not of tokens", "leave vocabulary_size away")
+    check_answer(facts, hparams)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -10,14 +9,8 @@ from keras import Model, layers, ops
 from pydantic import PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import Channels, FirstStepIsReal, Outputs, StepsShape, answer, check_answer, check_steps, steps_input
+from zoo.layers import Channels, FirstStepIsReal, Outputs, StepsShape, answer, check_steps, steps_input
 from zoo.registry import register_model
-
-
-def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
-    """Raises ZooError for tokens without a vocabulary, a sequence with one, and for no answer or two."""
-    check_steps(facts)
-    check_answer(facts, hparams)
 
 
 @register_model(
@@ -27,7 +20,7 @@ def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
     paper="https://arxiv.org/abs/1511.08630",
     example={"input_shape": (150, 1), "num_outputs": 2},
     space={"filters": [32, 64, 128], "kernel": [3, 5], "stride": [1, 2, 4], "units": [32, 64, 128], "dropout": [0.0, 0.2, 0.5]},
-    check=check,
+    check=check_steps,
 )
 def cnn_lstm(
     input_shape: StepsShape,

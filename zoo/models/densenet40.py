@@ -7,7 +7,8 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, Outputs, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, logits
+from zoo.layers.convolution import conv, norm_relu
 from zoo.registry import register_model
 
 
@@ -60,14 +61,5 @@ def densenet_cifar(
 
 
 def normed_conv(x: keras.KerasTensor, filters: int, size: int, dropout: float, l2: float) -> keras.KerasTensor:
-    x = conv(norm_relu(x), filters, size, l2)
+    x = conv(norm_relu(x), filters, size, l2=l2)
     return layers.Dropout(dropout)(x) if dropout else x
-
-
-def norm_relu(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
-
-
-def conv(x: keras.KerasTensor, filters: int, size: int, l2: float) -> keras.KerasTensor:
-    kwargs = {"kernel_initializer": "he_normal", "kernel_regularizer": l2_penalty(l2)}
-    return layers.Conv2D(filters, size, padding="same", use_bias=False, **kwargs)(x)

@@ -9,7 +9,8 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, Outputs, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, logits
+from zoo.layers.convolution import conv_norm
 from zoo.registry import register_model
 
 # The paper's table 1, of a width of 64: maps of 1x1, then of 3x3 and of 5x5 with those of the 1x1 before them, and behind the pool.
@@ -62,8 +63,8 @@ def inception_small(
     """
     image = Input(input_shape, name="image")  # pixels 0..255
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    x = conv_norm(x, width, 3, l2)
-    x = conv_norm(x, 3 * width, 3, l2)
+    x = conv_relu(x, width, 3, l2)
+    x = conv_relu(x, 3 * width, 3, l2)
     for stage, blocks in enumerate(STAGES):
         x = layers.MaxPooling2D(3, 2, "same")(x) if stage else x
         for maps in blocks:
@@ -75,7 +76,7 @@ def inception_small(
 
 def inception(x: keras.KerasTensor, maps: list[int], l2: float) -> keras.KerasTensor:
     """Four branches, their maps beside each other."""
-    conv = partial(conv_norm, l2=l2)
+    conv = partial(conv_relu, l2=l2)
     of_1, before_3, of_3, before_5, of_5, of_pool = maps
     branches = [
         conv(x, of_1, 1),
@@ -86,7 +87,5 @@ def inception(x: keras.KerasTensor, maps: list[int], l2: float) -> keras.KerasTe
     return layers.Concatenate()(branches)
 
 
-def conv_norm(x: keras.KerasTensor, filters: int, size: int, l2: float) -> keras.KerasTensor:
-    kwargs = {"kernel_initializer": "he_normal", "kernel_regularizer": l2_penalty(l2)}
-    x = layers.Conv2D(filters, size, padding="same", use_bias=False, **kwargs)(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+def conv_relu(x: keras.KerasTensor, filters: int, size: int, l2: float) -> keras.KerasTensor:
+    return layers.ReLU()(conv_norm(x, filters, size, l2=l2))

@@ -8,6 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
 from zoo.layers import ImageShape, Outputs, l2_penalty, logits
+from zoo.layers.convolution import norm_relu
 from zoo.registry import register_model
 
 BLOCKS = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *[(16, 1)] * 5, (32, 2), (32, 1))  # maps as a multiple of width, stride
@@ -56,7 +57,3 @@ def mobilenet_small(
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x) if dropout else x
     return Model(image, logits(x, num_outputs, l2))
-
-
-def norm_relu(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 from keras import Model, layers
@@ -17,19 +16,12 @@ from zoo.layers import (
     Outputs,
     StepsShape,
     answer,
-    check_answer,
     check_steps,
     pooled,
     recurrent,
     steps_input,
 )
 from zoo.registry import register_model
-
-
-def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
-    """Raises ZooError for tokens without a vocabulary, a sequence with one, and for no answer or two."""
-    check_steps(facts)
-    check_answer(facts, hparams)
 
 
 @register_model(
@@ -48,7 +40,7 @@ def check(facts: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
     example={"input_shape": (150, 1), "num_outputs": 2},
     hparams={"cell": "rnn"},
     space={"units": [32, 64, 128], "depth": [1, 2], "dropout": [0.0, 0.2, 0.5], "pool": ["last", "mean", "max", "attention"]},
-    check=check,
+    check=check_steps,
 )
 def recurrent_network(
     input_shape: StepsShape,

@@ -9,7 +9,8 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, Outputs, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, logits
+from zoo.layers.convolution import conv_norm
 from zoo.registry import register_model
 
 
@@ -70,9 +71,3 @@ def residual_block(x: keras.KerasTensor, filters: int, stride: int, l2: float) -
     shortcut = conv(x, size=1, stride=stride) if stride > 1 else x
     x = layers.ReLU()(conv(x, stride=stride))
     return layers.ReLU()(layers.Add()([shortcut, conv(x)]))
-
-
-def conv_norm(x: keras.KerasTensor, filters: int, size: int = 3, stride: int = 1, l2: float = 0.0) -> keras.KerasTensor:
-    """A convolution without bias, and its batch normalisation."""
-    x = layers.Conv2D(filters, size, stride, "same", use_bias=False, kernel_initializer="he_normal", kernel_regularizer=l2_penalty(l2))(x)
-    return layers.BatchNormalization(momentum=0.9)(x)

@@ -7,7 +7,8 @@ from keras import Input, Model, layers
 from pydantic import NonNegativeFloat, PositiveInt
 
 from zoo.config.card import Fraction
-from zoo.layers import ImageShape, Outputs, l2_penalty, logits
+from zoo.layers import ImageShape, Outputs, logits
+from zoo.layers.convolution import conv, norm_relu
 from zoo.registry import register_model
 
 
@@ -67,12 +68,3 @@ def wide_block(x: keras.KerasTensor, filters: int, stride: int, dropout: float, 
     y = norm_relu(conv(normed, filters, stride=stride, l2=l2))
     y = layers.Dropout(dropout)(y) if dropout else y
     return layers.Add()([shortcut, conv(y, filters, l2=l2)])
-
-
-def norm_relu(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
-
-
-def conv(x: keras.KerasTensor, filters: int, size: int = 3, stride: int = 1, l2: float = 0.0) -> keras.KerasTensor:
-    kwargs = {"kernel_initializer": "he_normal", "kernel_regularizer": l2_penalty(l2)}
-    return layers.Conv2D(filters, size, stride, "same", use_bias=False, **kwargs)(x)
