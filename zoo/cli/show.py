@@ -111,6 +111,7 @@ def model(one: Entry) -> None:
     """A model, from the catalogue."""
     tables.say(f"{one.name}      model      {one.summary}")
     size = None if one.file_size is None else f"{one.file_size / 1e6:,.1f} MB on disk"
+    facts = [f"[{fact}]" if fact in one.optional else fact for fact in one.facts]
     example = ", ".join(f"{key} {_plain(value)}" for key, value in one.example.items())
     measured = (
         f"{tables.count(one.params)} parameters, {size}, {tables.short(one.flops)} FLOPs" if size else "not measured yet: zoo catalogue"
@@ -118,7 +119,7 @@ def model(one: Entry) -> None:
     tables.facts(
         [
             ("paper", one.paper or ""),
-            ("takes", f"{' or '.join(one.modalities)}; built from {', '.join(one.facts)}"),
+            ("takes", f"{' or '.join(one.modalities)}; built from {', '.join(facts)}"),
             ("learns", ", ".join(one.tasks)),
             ("size", f"{measured} (at {example})"),
             ("exports", ", ".join(one.exports) or "none passes"),
