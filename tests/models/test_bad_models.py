@@ -213,9 +213,15 @@ EXPERIMENTS = {  # an experiment as a file holds it, and what is said
         "takes sequences or tokens, but the dataset 'iris' gives vectors\n  models that fit: ",
     ),
     "images for text": ("dataset: digits\nmodel: text_cnn\n", "takes tokens, but the dataset 'digits' gives images\n  models that fit: "),
-    "no forecaster": ("dataset: air_passengers\nmodel: lstm_fcn\n", "'lstm_fcn' does not learn forecasting\n  models that fit: "),
-    "a forecaster": ("dataset: japanese_vowels\nmodel: dlinear\n", "'dlinear' does not learn classification\n  models that fit: "),
-    "a generator": ("dataset: digits\nmodel: cgan\n", "'cgan' does not learn classification\n  models that fit: "),
+    "no forecaster": (
+        "dataset: air_passengers\nmodel: lstm_fcn\n",
+        "'lstm_fcn' does not learn forecasting, but classification, regression\n  models that fit: ",
+    ),
+    "a forecaster": (
+        "dataset: japanese_vowels\nmodel: dlinear\n",
+        "'dlinear' does not learn classification, but forecasting\n  models that fit: ",
+    ),
+    "a generator": ("dataset: digits\nmodel: cgan\n", "'cgan' does not learn classification, but generation\n  models that fit: "),
     "no such weights": ("dataset: digits\nmodel: {name: cnn_small, weights: none.keras}\n", "no weights file none.keras"),
     "other weights": ("dataset: digits\nmodel: {name: vgg11_small, weights: theirs.keras}\n", "the first layer that differs is 'conv2d"),
     "deeper weights": ("dataset: digits\nmodel: {name: resnet20_cifar, weights: wide.keras}\n", "the first layer that differs is '"),

@@ -142,7 +142,8 @@ def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:
             f"models that fit: {_fitting(card, task)}      zoo models --modality {card.gives[0]} --task {task.name}",
         )
     if task.name not in entry.tasks:
-        raise ZooError(f"model '{entry.name}' does not learn {task.name}, but {', '.join(entry.tasks)}", f"models that fit: {_fitting(card, task)}")
+        said = f"model '{entry.name}' does not learn {task.name}, but {', '.join(entry.tasks)}"
+        raise ZooError(said, f"models that fit: {_fitting(card, task)}")
     if task.name != card.task:
         raise ZooError(f"the dataset '{card.name}' is for {card.task}, not for {task.name}")
 
