@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test backbones clean
 
 demo: .venv/installed
 	$(BIN)/zoo run digits_cnn
@@ -12,6 +12,9 @@ test: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+backbones: .venv/dev
+	$(BIN)/python -m pytest -m backbones tests/models/test_contract.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

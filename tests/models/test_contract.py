@@ -1,7 +1,7 @@
 """One contract for every registered model. What a model may do otherwise stands in the lists below, and is asserted too.
 
 The whole of it holds for one variant of each builder (`FULL`), for every modality and task that it learns; the other names are
-built and counted.
+built and counted. Backbones go through the whole of it by `make backbones`.
 """
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ SLOW = {"autoencoder_lstm": 700}  # noise through a narrow code
 
 LEARNING = [case for case in CASES if case[0] not in NOT_TRAINED | OWN_LOSS]  # the others' own tests say how they learn
 
+# One construction around keras.applications: of these CI builds, asks and measures each; the rest of the contract takes half an hour
+# and is run by `make backbones`. mobilenet_v2_035 goes through all of it everywhere.
+BACKBONES = sorted(set(PHOTOGRAPHS) - {"mobilenet_v2_035"})
+
 GOLDENS = Path(__file__).with_name("goldens.json")
 RENEW = "ZOO_RENEW_GOLDENS"
 EXAMPLES = 8
@@ -86,6 +90,15 @@ def answer_shape(facts, task):
     if task == "language":
         return (*facts["input_shape"], facts["vocabulary_size"])
     return (facts["num_outputs"],) if task in ("classification", "regression") else tuple(facts["input_shape"])
+
+
+def whole(cases):
+    """Cases of the whole contract; those of the backbones are marked."""
+    named = [(case, case if isinstance(case, str) else case[0]) for case in cases]
+    return [
+        pytest.param(*([case] if isinstance(case, str) else case), marks=[pytest.mark.backbones] if name in BACKBONES else [])
+        for case, name in named
+    ]
 
 
 def test_the_exceptions_name_models_that_exist():
@@ -204,7 +217,7 @@ def test_what_is_not_trained_has_no_weight(name):
     assert create_model(name, **facts_of(name)).weights == []
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), LEARNING)
+@pytest.mark.parametrize(("name", "modality", "task"), whole(LEARNING))
 def test_a_gradient_reaches_every_trainable_weight(name, modality, task):
     facts = facts_of(name, modality, task)
     model = create_model(name, **facts)
@@ -219,7 +232,7 @@ def test_a_gradient_reaches_every_trainable_weight(name, modality, task):
     assert unreached == []
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), LEARNING)
+@pytest.mark.parametrize(("name", "modality", "task"), whole(LEARNING))
 def test_it_learns_a_batch_by_heart(name, modality, task):
     keras.utils.set_random_seed(1)
     facts = facts_of(name, modality, task)
@@ -242,7 +255,7 @@ def test_it_learns_a_batch_by_heart(name, modality, task):
     assert (len(losses) > STEPS) == (name in SLOW)
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("name", whole(FULL))
 def test_the_same_seed_gives_the_same_weights(name):
     def weights(seed):
         keras.utils.set_random_seed(seed)
@@ -253,7 +266,7 @@ def test_the_same_seed_gives_the_same_weights(name):
     assert name in NOT_TRAINED or not all(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), CASES)
+@pytest.mark.parametrize(("name", "modality", "task"), whole(CASES))
 def test_it_is_the_same_after_save_and_load(name, modality, task, model_of, inputs_of, tmp_path):
     model, inputs = model_of(name, modality, task), inputs_of(name, 3, modality, task)
     model.save(tmp_path / "model.keras")
@@ -262,7 +275,7 @@ def test_it_is_the_same_after_save_and_load(name, modality, task, model_of, inpu
 
 
 @pytest.mark.parametrize("kind", catalogue.EXPORTERS)
-@pytest.mark.parametrize(("name", "modality"), sorted({(name, modality) for name, modality, _ in CASES}))
+@pytest.mark.parametrize(("name", "modality"), whole(sorted({(name, modality) for name, modality, _ in CASES})))
 def test_its_exports_answer_as_it_does(name, modality, kind, model_of):
     task = next(task for one, task in drawn.learned(registry.entry(name)) if one == modality)
     error = catalogue.export_error(model_of(name, modality, task), facts_of(name, modality, task), kind)
@@ -270,7 +283,7 @@ def test_its_exports_answer_as_it_does(name, modality, kind, model_of):
     assert (kind in registry.entry(name).exports) == (not any(one[::2] == (name, kind) for one in FAILING_EXPORTS))
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), CASES)
+@pytest.mark.parametrize(("name", "modality", "task"), whole(CASES))
 def test_it_runs_compiled_by_xla(name, modality, task, model_of, inputs_of):
     model, inputs = model_of(name, modality, task), inputs_of(name, 2, modality, task)
     compiled = tf.function(lambda given: model(given, training=False), jit_compile=True)
@@ -281,14 +294,14 @@ def test_it_runs_compiled_by_xla(name, modality, task, model_of, inputs_of):
     np.testing.assert_allclose(compiled(inputs), model(inputs, training=False), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("name", "key", "value"), CHOICES)
+@pytest.mark.parametrize(("name", "key", "value"), whole(CHOICES))
 def test_every_choice_of_its_space_builds(name, key, value):
     assert key in registry.entry(name).hparams
     model = create_model(name, **facts_of(name), **{key: value})
     assert model.count_params() > 0 or name in NOT_TRAINED
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("name", whole(FULL))
 def test_its_hparams_change_the_model(name):
     """A regulariser that is asked for is there, and is not there unasked."""
     hparams = registry.entry(name).hparams
@@ -304,7 +317,7 @@ def test_its_hparams_change_the_model(name):
             assert (max(rates, default=0.0) == 0.5) == (rate == 0.5)
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("name", whole(FULL))
 def test_a_mistake_is_answered_with_what_is_right(name):
     entry, facts = registry.entry(name), facts_of(name)
     for key in entry.hparams:
@@ -327,7 +340,7 @@ def test_a_mistake_is_answered_with_what_is_right(name):
                 create_model(name, **{**facts, key: wrong})
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), CASES)
+@pytest.mark.parametrize(("name", "modality", "task"), whole(CASES))
 def test_mixed_precision_gives_float32_outputs(name, modality, task, bfloat16):
     facts = facts_of(name, modality, task)
     model = create_model(name, **facts)
