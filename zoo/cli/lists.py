@@ -60,7 +60,7 @@ def models(
         )
         for one in found
     ]
-    tables.show(columns, rows, drop=("exports", "tasks", "FLOPs"))
+    tables.show(columns, rows, drop=("exports", "tasks", "FLOPs", "takes"))
     tables.hint(f"\n{tables.several(len(found), 'model')}, measured at their example's size      more: zoo show {found[0].name}")
     return Exit.DONE
 
@@ -109,7 +109,7 @@ def experiments(
     if not found:
         return tables.nothing("experiments", {"pattern": pattern, "dataset": dataset, "model": model, "task": task})
     rows = [(name, one.card.name, one.model.name, one.card.task, _epochs(one), str(one.goal or "-")) for name, one in found.items()]
-    tables.show(("name", "dataset", "model", "task", "epochs", "goal"), rows, drop=("epochs", "task"))
+    tables.show(("name", "dataset", "model", "task", "epochs", "goal"), rows, drop=("epochs", "task", "dataset"))
     tables.hint(
         f"\n{tables.several(len(found), 'experiment')}      more: zoo show {next(iter(found))}      run one: zoo run {next(iter(found))}"
     )

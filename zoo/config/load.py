@@ -139,7 +139,7 @@ def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:
         takes = " or ".join(PLURAL[one] for one in entry.modalities)
         raise ZooError(
             f"model '{entry.name}' takes {takes}, but the dataset '{card.name}' gives {PLURAL[card.gives[0]]}",
-            f"models that fit: {_fitting(card, task)}      zoo models --modality {card.gives[0]} --task {task.name}",
+            f"models that fit: {_fitting(card, task)}      zoo models --modality {card.gives[0]}",
         )
     if task.name not in entry.tasks:
         said = f"model '{entry.name}' does not learn {task.name}, but {', '.join(entry.tasks)}"
