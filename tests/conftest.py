@@ -21,6 +21,19 @@ def _folders_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield
 
 
+@pytest.fixture
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A registry of the test's own: what it registers is forgotten afterwards."""
+    from zoo import registry
+    from zoo.registry import known
+
+    registry.load_all()
+    monkeypatch.setattr(known, "_registered", dict(known._registered))
+    monkeypatch.setattr(known, "_broken", {})
+    yield
+    registry.catalogue.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The root of the repository."""

@@ -12,7 +12,6 @@ import pytest
 
 from zoo import registry
 from zoo.jobs import drawn
-from zoo.registry import known
 
 
 def fix_weights(model: keras.Model) -> None:
@@ -51,16 +50,6 @@ def inputs_of(model_of: Callable[..., keras.Model]) -> Callable[..., Any]:
         return drawn.inputs_of(model_of(name, modality, task), drawn.small_facts(registry.entry(name), modality, task), batch, seed=11)
 
     return draw
-
-
-@pytest.fixture
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A registry of the test's own: what it registers is forgotten afterwards."""
-    registry.load_all()
-    monkeypatch.setattr(known, "_registered", dict(known._registered))
-    monkeypatch.setattr(known, "_broken", {})
-    yield
-    registry.catalogue.cache_clear()
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_nbeats_generic_has_the_weights_of_the_paper():
     steps, horizon, units = 72, 24, 512
     hidden = steps * units + units + 3 * (units**2 + units)
     expected = 30 * (hidden + units * horizon + horizon) + 29 * (units * steps + steps)
-    assert zoo.registry.entry("nbeats_generic").hparams["stacks"] == ("generic",) * 30
+    assert zoo.registry.entry("nbeats_generic").hparams["stacks"] == ["generic"] * 30
     model = create_model("nbeats_generic", input_shape=(steps, 7), horizon=horizon, target_channels=(6,))
     assert model.count_params() == expected
 

@@ -27,7 +27,7 @@ from zoo.evaluation import evaluate
 from zoo.registry import register_model
 from zoo.runs.stopping import check_stop, stoppable
 from zoo.training import learn, train
-from zoo.training.learn import _class_weights
+from zoo.training.fitting import _class_weights
 
 DIGITS = {"dataset": "digits", "model": {"name": "mlp", "hidden": [32]}, "train": {"epochs": 6, "batch_size": 128}}
 
@@ -246,7 +246,7 @@ def test_exploded_weights_are_never_the_best(keep_best, tmp_path):
     assert run.state == "diverged"
 
 
-def test_a_model_that_does_not_fit_the_task_leaves_no_run(tmp_path):
+def test_a_model_that_does_not_fit_the_task_leaves_no_run(own_registry, tmp_path):
     @register_model("three_for_one", modality="vector", tasks=("regression",), example={"input_shape": (3,), "num_outputs": 1})
     def three_for_one(input_shape, num_outputs):
         vector = keras.Input(input_shape)

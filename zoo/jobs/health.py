@@ -14,7 +14,10 @@ from pathlib import Path
 Facts = list[tuple[str, str]]
 
 # What an extra is for; `zoo doctor` says what of it is missing.
-EXTRAS = {"dev": "what `make test` runs: pytest, ruff, mypy, and what tests compare with (tensorflow-serving-api)"}
+EXTRAS = {
+    "hub": "pretrained BERT and GPT-2 by KerasHub presets: weights: hub:PRESET",
+    "dev": "what `make test` runs: pytest, ruff, mypy, and what tests compare with (tensorflow-serving-api)",
+}
 HEAVY = ("tensorflow", "keras")
 SECONDS = 120
 
