@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import pickle
 import subprocess
 import sys
@@ -93,6 +94,7 @@ WHOLE = idx_bytes(np.zeros((3, 2, 3)))
         (gzip.compress(b"<html>not found</html>"), "no idx file of bytes"),
         (b"", "no idx file of bytes"),
     ],
+    ids=itertools.count(),  # a packed file says when it was packed: a name of it would be another in each process
 )
 def test_what_is_no_idx_file_is_refused(tmp_path, data, says):
     path = tmp_path / "images.gz"
