@@ -6,6 +6,7 @@ import os
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,38 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(known, "_broken", {})
     yield
     registry.catalogue.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def rhymes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text that a small model learns in seconds, in several scripts' letters."""
+    path = tmp_path_factory.mktemp("text") / "rhymes.txt"
+    path.write_text("".join(f"{number} flösse · {number * 7} ‹bücher›\n" for number in range(400)), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def written(rhymes: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A language model of a context of 16 characters: its run and its bundle (`Outcome`). Read only."""
+    from zoo.jobs.pipeline import run_all
+
+    card = {
+        "title": "Counted",
+        "source": {"kind": "text_file", "file": str(rhymes)},
+        "licence": "none",
+        "task": "language",
+        "text": {"columns": ["text"]},
+        "split": {"kind": "time", "val": 0.1, "test": 0.1},
+        "preprocess": {"text": {"tokens": "character", "length": 16, "lower": False}},
+    }
+    experiment = {
+        "dataset": card,
+        "model": {"name": "gpt_nano", "depth": 1, "width": 16, "heads": 2},
+        "train": {"epochs": 3, "batch_size": 16, "optimizer": {"name": "adam", "learning_rate": 0.01}, "tensorboard": False},
+        "goal": {"metric": "test.nats", "at_most": 3},
+    }
+    home = tmp_path_factory.mktemp("written")
+    return run_all(experiment, runs=home / "runs", bundles=home / "bundles")
 
 
 @pytest.fixture(scope="session")

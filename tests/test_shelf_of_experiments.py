@@ -11,17 +11,21 @@ import pytest
 import zoo
 from zoo import shelf
 from zoo.config import load_experiment
+from zoo.config.metrics import TASK_FACTS
 
 SHELF = Path(__file__).parents[1] / "experiments"
 NAMES = sorted(path.stem for path in SHELF.glob("*.yaml"))
 SMALLER = {  # what an epoch would take too long for
     "cifar10_cnn": {"dataset": "cifar10_10k", "model.width": 4},
     "cifar10_resnet20": {"dataset": "cifar10_10k", "model.width": 4},
+    "cifar10_resnet8": {"dataset": "cifar10_10k", "model.weights": None},
     "adult_ft_transformer": {"model.blocks": 1, "model.width": 16, "train.batch_size": 1024},
     "fashion_mnist_resnet20": {"train.batch_size": 1024, "model.width": 4},
     **{name: {"dataset": "sms_spam"} for name in NAMES if name.startswith("imdb_")},  # 50,000 files
     "fashion_mnist_cnn": {"train.batch_size": 1024, "model.width": 4},
     "sign_digits_cnn": {"model.width": 4},
+    "tinyshakespeare_gpt_nano": {"model.depth": 1, "model.width": 32, "train.batch_size": 256},
+    "sign_digits_mobilenet_v2_035": {"model.resize": 32, "transfer.warm_epochs": 0},
 }
 
 
@@ -30,9 +34,8 @@ def test_its_header_says_command_result_machine_and_date(name):
     header = [line for line in (SHELF / f"{name}.yaml").read_text().splitlines() if line.startswith("#")]
     text = "\n".join(header)
     assert f"zoo run {name}" in header[0]
-    assert re.search(
-        r"test\.\w+ +[\d.]+(, [\d.]+, [\d.]+ \(seeds 1, 2, 3| \(seed 1); (majority class|training mean|repeat last value) -?[\d.]+\)", text
-    )
+    beside = "|".join(re.escape(facts.baseline) for facts in TASK_FACTS.values())
+    assert re.search(rf"test\.\w+ +[\d.]+(, [\d.]+, [\d.]+ \(seeds 1, 2, 3| \(seed 1); ({beside}) -?[\d.]+\)", text)
     assert re.search(r"2 cores.*\d{4}-\d{2}-\d{2}", text)
 
 

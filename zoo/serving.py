@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.bundles import Bundle, answers_to_files, columns_of, files_of, in_batches
+from zoo.bundles import Bundle, answers_to_files, columns_of, files_of, in_batches, refusals
 from zoo.errors import ZooError
 
 BATCH = 256
@@ -43,8 +44,13 @@ class Served:
         if files is not None and "serving_bytes" in self.bundle.manifest["signatures"]:
             answers = answers_to_files(self._call("serving_bytes"), files, batch, tf.errors.InvalidArgumentError)
         else:
-            answers = in_batches(self._call("serving_default"), columns_of(self.bundle.manifest["inputs"], inputs), batch)
+            answers = self.ask("serving_default", columns_of(self.bundle.manifest["inputs"], inputs), batch)
         return {name: answers[name] for name in self.bundle.manifest["answers"]}  # a signature's own order is the alphabet's
+
+    def ask(self, signature: str, columns: Mapping[str, np.ndarray], batch: int = BATCH) -> dict[str, np.ndarray]:
+        """The answers of a signature to arrays by the names of its inputs. Raises ZooError where its graph refuses them."""
+        with refusals(tf.errors.InvalidArgumentError):
+            return in_batches(self._call(signature), columns, batch)
 
     def _call(self, signature: str) -> Any:
         function = self._loaded.signatures[signature]

@@ -22,6 +22,8 @@ SURFACE = {
     "show": {"--augment", "--html", "--runs", "--bundles"},
     "check": {"--json"},
     "new": {"--name", "--target", "--json", "--task"},
+    "results": {"-o", "--output", "--runs", "--json"},
+    "generate": {"--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed", "--runs", "--bundles", "--json"},
     "schema": set(),
     "catalogue": {"--check"},
     "doctor": set(),

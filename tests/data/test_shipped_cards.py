@@ -93,11 +93,12 @@ def japanese_vowels(folder: Path) -> None:
 
 
 def nab(folder: Path) -> None:
-    for name in ("art_daily_small_noise.csv", "art_daily_jumpsup.csv"):
+    for name in ("art_daily_small_noise.csv", "art_daily_flatmiddle.csv", "art_daily_jumpsup.csv"):
         times = pd.date_range("2014-04-01", periods=1500, freq="5min")
         pd.DataFrame({"timestamp": times, "value": RANDOM.normal(size=1500)}).to_csv(folder / name, index=False)
     told = {
         "artificialNoAnomaly/art_daily_small_noise.csv": [],
+        "artificialWithAnomaly/art_daily_flatmiddle.csv": [["2014-04-05 00:00:00.000000", "2014-04-05 04:00:00.000000"]],
         "artificialWithAnomaly/art_daily_jumpsup.csv": [["2014-04-05 02:00:00.000000", "2014-04-05 06:00:00.000000"]],
     }
     (folder / "combined_windows.json").write_text(json.dumps(told))
@@ -261,7 +262,7 @@ REAL = {
     "gunpoint": (200, 40, 10, 150),
     "imdb": (50_000, 22_500, 2_500, 25_000),
     "japanese_vowels": (640, 216, 54, 370),
-    "nab": (7_490, 2_939, 519, 3_745),
+    "nab": (11_235, 3_978, 1_557, 3_978),
     "sign_digits": (801, 521, 120, 160),
     "sms_spam": (5_574, 3_705, 778, 1_091),
     "spoken_digits": (2_000, 1_620, 180, 200),

@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from zoo import tasks
 from zoo.bundles import score_columns
+from zoo.config.experiment import TaskChoice
 from zoo.config.metrics import METRICS
 from zoo.data import prepare
 from zoo.evaluation.metrics import baseline_metrics, metrics_of
@@ -142,7 +143,7 @@ def test_the_threshold_is_fitted_for_accuracy_where_that_is_asked_for():
     y = (rng.random(300) < 1 / (1 + np.exp(-outputs[:, 0]))).astype(np.int32)
     found = {}
     for threshold in ("f1_macro", "accuracy"):
-        task = tasks.make("classification", {"classes": ["no", "yes"]}, threshold)
+        task = tasks.make(TaskChoice(name="classification", threshold=threshold), {"classes": ["no", "yes"]})
         found[threshold] = metrics_of(task, outputs, y, task.fit_reading(outputs, y))
     assert found["accuracy"]["accuracy"] == pytest.approx(max(((outputs[:, 0] >= cut) == y).mean() for cut in outputs[:, 0]))
     assert found["accuracy"]["accuracy"] > found["f1_macro"]["accuracy"]

@@ -261,7 +261,7 @@ def test_a_resume_that_waited_finds_the_run_finished(trained, tmp_path, monkeypa
     caplog.set_level(logging.INFO, "zoo")
     run = unfinished_copy(trained, tmp_path)
     given = learn.assemble
-    monkeypatch.setattr(learn, "assemble", lambda experiment: (run.mark("finished"), given(experiment))[1])
+    monkeypatch.setattr(learn, "assemble", lambda experiment, **more: (run.mark("finished"), given(experiment, **more))[1])
     before = (run.path / "model.keras").read_bytes()
     assert train(load_experiment(DIGITS), runs=tmp_path, resume=True).state == "finished"
     assert "finished already" in caplog.text

@@ -2,7 +2,7 @@
 
 from zoo.bundles.folder import FORMAT_NAMES, GOLDEN, MANIFEST, WARMUP, Bundle, file_sha256, find, versions
 from zoo.bundles.names import identifiers, score_columns
-from zoo.bundles.values import Input, alone, answers_to_files, columns_of, files_of, in_batches
+from zoo.bundles.values import Input, alone, answers_to_files, columns_of, files_of, in_batches, refusals
 
 __all__ = [
     "FORMAT_NAMES",
@@ -19,6 +19,7 @@ __all__ = [
     "find",
     "identifiers",
     "in_batches",
+    "refusals",
     "score_columns",
     "versions",
 ]

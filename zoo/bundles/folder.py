@@ -95,6 +95,11 @@ class Bundle:
         answers: dict[str, np.ndarray] = self._served.answer(inputs)
         return answers
 
+    def ask(self, signature: str, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What one of the signatures answers to arrays by the names of its inputs, a row an example."""
+        answers: dict[str, np.ndarray] = self._served.ask(signature, columns)
+        return answers
+
 
 def find(what: str | Path | Bundle, root: Path) -> Bundle:
     """A bundle by its version's folder, by its name's folder or by name (the newest version)."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+ASSERTED = re.compile(r"assertion failed: \[(.*?)\]\s*(?:\[\[|$)", re.DOTALL)
 
 
 class Input(TypedDict):
@@ -144,6 +149,18 @@ def _slices(columns: Mapping[str, np.ndarray], batch: int) -> Iterator[dict[str,
         raise ZooError("the input has no rows")
     for start in range(0, size, batch):
         yield {name: values[start : start + batch] for name, values in columns.items()}
+
+
+@contextmanager
+def refusals(refusal: type[Exception]) -> Iterator[None]:
+    """Where a model's own graph refuses what it was asked, by an assertion, its words are a ZooError's."""
+    try:
+        yield
+    except refusal as error:
+        found = ASSERTED.search(str(error))
+        if found is None:
+            raise
+        raise ZooError(found[1].replace("\\'", "'")) from None  # TensorFlow escapes it
 
 
 def files_of(inputs: Any) -> list[bytes] | None:

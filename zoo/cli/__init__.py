@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.cli import check, lists, new, pipeline, predict, project, show, tables
+from zoo.cli import check, generate, lists, new, pipeline, predict, project, results, sample, show, tables
 from zoo.cli.mistakes import translated
 from zoo.errors import Exit, Interrupted, ZooError
 
@@ -25,6 +25,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": pipeline.evaluate,
     "export": pipeline.export,
     "predict": predict.predict,
+    "sample": sample.sample,
+    "generate": generate.generate,
     "models": lists.models,
     "datasets": lists.datasets,
     "experiments": lists.experiments,
@@ -32,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "show": show.show,
     "check": check.check,
     "new": new.new,
+    "results": results.results,
     "schema": project.schema,
     "catalogue": project.catalogue,
     "doctor": project.doctor,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 PLURAL = {"number": "numbers", "category": "categories", "boolean": "booleans", "datetime": "dates", "text": "texts"}
 STATES = ("running", "interrupted", "diverged", "finished")
-HEADLINE = {"classification": "accuracy", "regression": "rmse", "forecasting": "mse"}
 
 
 def models(
@@ -69,9 +68,10 @@ def datasets(pattern: Pattern = "*", task: TaskFilter = None, modality: Modality
     """List datasets: what they hold, task, licence."""
     from zoo.config import load_card
     from zoo.config.card import GIVES
+    from zoo.config.metrics import TASK_FACTS
 
     cards, broken = _readable("datasets", load_card, pattern)
-    _check_filter("task", task, set(HEADLINE))
+    _check_filter("task", task, set(TASK_FACTS))
     _check_filter("modality", modality, {one for gives in GIVES.values() for one in gives})
     found = {name: card for name, card in cards.items() if task in (None, card.task) and (modality is None or modality in card.gives)}
     if as_json:
@@ -205,6 +205,7 @@ def _epochs(experiment: Experiment) -> str:
 
 def _described(run: Run) -> dict[str, Any]:
     """A run in a line; `broken` says what of its folder cannot be read."""
+    from zoo.config.metrics import TASK_FACTS
     from zoo.jobs.experiments import state_of
 
     facts: dict[str, Any] = {
@@ -219,8 +220,9 @@ def _described(run: Run) -> dict[str, Any]:
         goal = run.experiment.goal
         facts["goal"] = str(goal) if goal else None
         if run.evaluated:
-            key = goal.metric.split(".")[1] if goal else HEADLINE[run.card.task]
-            facts |= {"test": {key: run.metrics["test"].get(key)}, "goal_met": run.goal_met}
+            test, headline = run.metrics["test"], TASK_FACTS[str(run.facts["task"])].headline
+            key = goal.metric.split(".")[1] if goal else next((name for name in headline if test.get(name) is not None), headline[0])
+            facts |= {"test": {key: test.get(key)}, "goal_met": run.goal_met}
     except ZooError as error:
         facts["broken"] = error.what
     return facts

@@ -132,6 +132,11 @@ def model(one: Entry) -> None:
     tables.show(("hparam", "default", "search space"), rows, indent=2)
     arguments = ", ".join(f"{key}={tuple(value) if isinstance(value, list) else value!r}" for key, value in one.example.items())
     print(f'\n  zoo.create_model("{one.name}", {arguments})')
+    from zoo.jobs.experiments import training_of
+
+    command = training_of(one)
+    if command:
+        print(f"  {command}")
 
 
 def card(one: Card) -> None:
@@ -140,7 +145,9 @@ def card(one: Card) -> None:
 
     tables.say(f"{one.name}      dataset      {one.title}")
     split = ", ".join(f"{key} {_plain(value)}" for key, value in one.split.model_dump(exclude_none=True).items())
-    target = f"{one.target.name}" + (f", {len(one.target.classes)} classes: {', '.join(one.target.classes)}" if one.target.classes else "")
+    told, what = one.target.classes or one.target.columns, "labels" if one.multilabel else "classes" if one.target.classes else "columns"
+    target = f"{one.target.name}" + (f", {len(told)} {what}: {', '.join(told)}" if told else "")
+    target += f", labels with '{one.target.separator}' between them" if one.target.separator else ""
     tables.facts(
         [
             ("task", one.task),

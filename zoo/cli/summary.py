@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import tables
-from zoo.config.metrics import METRICS
+from zoo.config.metrics import TASK_FACTS, TaskFacts
 
 if TYPE_CHECKING:
     from zoo.bundles import Bundle
@@ -14,34 +14,23 @@ if TYPE_CHECKING:
 Facts = list[tuple[str, str]]
 Rows = list[tuple[str, ...]]
 
-SHOWN = {
-    "classification": ("accuracy", "f1_macro", "roc_auc", "log_loss"),
-    "regression": ("mae", "rmse", "r2"),
-    "forecasting": ("mse", "mae", "mae_raw", "smape", "mase"),
-}
-IN_UNITS = {"regression": ("mae", "rmse"), "forecasting": ("mae_raw", "rmse_raw")}  # of the metrics shown, those in the target's unit
-BASELINE = {  # as the tasks name it, which cannot be asked without Keras
-    "classification": "majority class",
-    "regression": "training mean",
-    "forecasting": "repeat last value",
-}
-
 
 def measured(run: Run) -> Rows:
-    """Name, value and baseline of the test metrics that are shown; behind the name, the unit that they are in."""
-    metrics, task = run.metrics, str(run.facts["task"])
-    binary = len(metrics["test"].get("per_class", ())) == 2
-    names = [name for name in SHOWN[task] if name != "roc_auc" or binary]
-    parts, unit = (metrics["test"], metrics["baseline"]["test"]), run.card.target.unit
-    told = {name: f"{name} ({unit})" for name in IN_UNITS.get(task, ()) if unit}
+    """Name, value and baselines of the test metrics that are shown; behind the name, the unit that they are in."""
+    metrics, facts = run.metrics, TASK_FACTS[str(run.facts["task"])]
+    multiclass = len(metrics["test"].get("per_class", ())) > 2
+    parts, unit = (metrics["test"], *run.baselines.values()), run.card.target.unit
+    known = {name for part in parts for name, value in part.items() if value is not None}
+    names = [name for name in facts.headline if name in known & set(metrics["test"]) and not (multiclass and name == "roc_auc")]
+    told = {name: f"{name} ({unit})" for name in facts.in_units if unit}
     return [(told.get(name, name), *(_number(part.get(name)) for part in parts)) for name in names]
 
 
 def show(run: Run) -> None:
-    """The test metrics beside the baseline, then goal, run and report."""
-    rows, facts, baseline = measured(run), run_facts(run), BASELINE[str(run.facts["task"])]
+    """The test metrics beside the baselines, then goal, run and report."""
+    rows, facts, names = measured(run), run_facts(run), tuple(run.baselines)
     print()
-    tables.show(("test", "value", baseline), rows, indent=2, right=(baseline,))
+    tables.show(("test", "value", *names), rows, indent=2, right=names)
     tables.facts(facts)
 
 
@@ -68,27 +57,50 @@ def run_facts(run: Run) -> Facts:
     return [
         ("reads", reads(run.reading)),
         ("note", verdict(run)),
+        *drawn(run),
         ("goal", told),
         ("run", str(run.path)),
         ("report", str(run.path / "report.html")),
     ]
 
 
+def drawn(run: Run) -> Facts:
+    """Of a generative model: whose features its scores are of, and what is wrong with what it draws."""
+    if run.facts["task"] != "generation":
+        return []
+    by = run.metrics["test"].get("classifier")
+    told = "fid and kid need a classifier of the same data: --set task.classifier=EXPERIMENT"
+    if by:
+        told = f"fid and kid are of the features of {by['model']}, {by['experiment']}/{by['run']}, test.accuracy {by['accuracy']:.3f}"
+    return [("scores", told), *(("alarm", alarm) for alarm in run.metrics.get("alarms", []))]
+
+
 def verdict(run: Run) -> str:
-    """A word where the model is worth no more than who looks at no input; else nothing."""
-    task, metrics = str(run.facts["task"]), run.metrics
-    shown = [(metrics["test"].get(name), metrics["baseline"]["test"].get(name), METRICS[task][name]) for name in SHOWN[task]]
-    better = [said > base if way == "max" else said < base for said, base, way in shown if said is not None and base is not None]
-    if not better or any(better):
+    """A word where the model is worth no more than who looks at no input, or repeats what was; else nothing."""
+    task, test = TASK_FACTS[str(run.facts["task"])], run.metrics["test"]
+    beaten_by = [name for name, base in run.baselines.items() if _no_better(task, test, base)]
+    if not beaten_by:
         return ""
     going = run.facts.get("best_epoch") == run.facts.get("epochs")
     more = f"; it was still getting better: --set train.epochs={3 * int(run.facts['epochs'])}" if going else ""
-    return f"no better than {BASELINE[task]}{more}"
+    return f"no better than {' and '.join(beaten_by)}{more}"
+
+
+def _no_better(task: TaskFacts, test: dict[str, Any], base: dict[str, Any]) -> bool:
+    """Whether none of the metrics that are shown is better than a baseline's, where any is known of both."""
+    pairs = [(test[name], base[name], task.metrics[name]) for name in task.headline if None not in (test.get(name), base.get(name))]
+    return bool(pairs) and not any(said > other if way == "max" else said < other for said, other, way in pairs)
 
 
 def reads(reading: dict[str, Any]) -> str:
-    """From which probability on the second of two classes is the answer; nothing where it is the likelier one."""
+    """From which probability on the second of two classes, or each of several labels, is the answer; nothing where it is the likelier
+    one."""
+    if "thresholds" in reading:
+        low, high = min(reading["thresholds"]), max(reading["thresholds"])
+        return f"each label at {low:.3g} to {high:.3g} and above (thresholds fitted on val)"
     threshold = reading.get("threshold", 0.5)
+    if reading["task"] == "reconstruction":
+        return f"an anomaly above {threshold:.3g} (threshold fitted on val)"
     return "" if threshold == 0.5 else f"{reading['classes'][1]} at {threshold:.3g} and above (threshold fitted on val)"
 
 

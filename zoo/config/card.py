@@ -12,8 +12,8 @@ from zoo.config.features import COLUMN_TYPES, AudioFeature, Column, ImageFeature
 from zoo.config.parts import Fraction as Fraction  # models know it from here
 from zoo.config.parts import Part
 from zoo.config.preparing import Augment, Preprocess, misplaced
-from zoo.config.sources import TABLES, USUAL_MISSING, Source, TableSource, names_test
-from zoo.config.splits import Split, by_group, columns_of
+from zoo.config.sources import TABLES, USUAL_MISSING, NpzSource, Source, TableSource, names_test
+from zoo.config.splits import FixedSplit, Split, by_group, columns_of
 
 KINDS = ("image", "columns", "text", "audio", "series")
 GIVES = {  # the modalities that examples of a kind can become, their own first
@@ -29,7 +29,8 @@ class Target(Part):
     """What is learned. `classes` names the labels: label 0 is the first; without it they are the sorted values.
 
     `aliases` are what the data says for them, as `{"1": gun, "<=50K.": "<=50K"}`: a word may mean another's class.
-    `columns` are those that are forecast, where they are several or not named as the target is.
+    `columns` are those that are learned, where they are several: values, or labels of which any number may hold (1 or 0 each); of a
+    forecast also the one that is not named as the target is. `separator` stands between the labels of one text, as in `red;round`.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -37,12 +38,22 @@ class Target(Part):
     aliases: dict[str, str] | None = None
     unit: str | None = None
     columns: tuple[str, ...] | None = None
+    separator: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _classes_differ(self) -> Target:
-        if self.classes is not None and len(set(self.classes)) != len(self.classes):
-            raise ValueError("classes holds a name twice")
+    def _names_differ(self) -> Target:
+        for key in ("classes", "columns"):
+            names = getattr(self, key)
+            if names is not None and len(set(names)) != len(names):
+                raise ValueError(f"{key} holds a name twice")
+        if self.columns and self.separator:
+            raise ValueError("columns and separator say twice where the labels stand: columns of 1 and 0, or one column of texts")
         return self
+
+    @property
+    def joint(self) -> str:
+        """What stands between labels that are said together."""
+        return self.separator or ";"
 
 
 def _short(value: Any) -> Any:
@@ -55,7 +66,13 @@ def _default_split(value: dict[str, Any]) -> str:
         return "given"
     if value.get("task") in ("forecasting", "language", "reconstruction"):
         return "time"
-    return "random" if value.get("task") == "regression" else "stratified"
+    return "random" if value.get("task") == "regression" or _several(value) else "stratified"
+
+
+def _several(value: dict[str, Any]) -> bool:
+    """Whether the target of a card's document is several labels at once: a set of them is no class to keep the share of."""
+    target = value.get("target")
+    return isinstance(target, dict) and bool(target.get("columns") or target.get("separator"))
 
 
 class Card(Part):
@@ -96,7 +113,7 @@ class Card(Part):
         split = value.get("split", {})
         if isinstance(split, dict) and "kind" not in split:
             value["split"] = {"kind": _default_split(value), **split}
-        elif isinstance(split, dict) and split["kind"] == "fold" and value.get("task") != "classification":
+        elif isinstance(split, dict) and split["kind"] == "fold" and (value.get("task") != "classification" or _several(value)):
             value["split"] = {"by": "random", **split}
         return value
 
@@ -123,8 +140,9 @@ class Card(Part):
             raise ValueError(f"split: stratified needs classes, and the task is {self.task}; use random")
         if by_group(self.split) and not (getattr(self.split, "column", None) or self.group or (self.series and self.series.id)):
             raise ValueError("split: which group? Name its column: split: {kind: group, column: …}, or the card's group: …")
-        if self.columns and self.target.name in self.columns:
-            raise ValueError(f"the target '{self.target.name}' stands among the columns too, which would leak it")
+        leaks = [name for name in self.targets if name in (self.columns or ())]
+        if leaks:
+            raise ValueError(f"the target '{leaks[0]}' stands among the columns too, which would leak it")
         why = misplaced(self.augment, self.kind)
         if why:
             raise ValueError(why)
@@ -143,10 +161,39 @@ class Card(Part):
         unknown = [name for name in self.targets if name not in channels] if self.task == "forecasting" else []
         if unknown:
             raise ValueError(f"the target '{unknown[0]}' is not among the series' columns")
+        if series and series.horizon and isinstance(self.split, FixedSplit):
+            self._holds_the_horizon(series.horizon, self.split)
         for name in (name for cross in self.preprocess.crosses for name in cross):
             if name not in columns or columns[name].type not in ("category", "boolean"):
                 raise ValueError(f"preprocess.crosses: '{name}' is no column of categories or booleans")
         return self
+
+    @model_validator(mode="after")
+    def _several_targets(self) -> Card:
+        target, learned = self.target, self.task in ("classification", "regression")
+        if target.separator and self.task != "classification":
+            raise ValueError(f"target.separator stands between labels, and the task is {self.task}")
+        if learned and target.columns is not None and not isinstance(self.source, (TableSource, NpzSource)):
+            raise ValueError(f"target.columns are those of a table or of an npz array, and the source is {self.source.kind}")
+        if learned and target.columns is not None and len(target.columns) < 2:
+            raise ValueError("target.columns are two or more; a target of one column is {name: COLUMN}")
+        if not self.multilabel:
+            return self
+        if target.columns and (target.classes or target.aliases):
+            raise ValueError("target.columns name the labels: leave classes and aliases out")
+        if target.classes is not None and len(target.classes) < 2:
+            raise ValueError("target.separator stands between labels, of which classes names two or more")
+        torn = [label for label in target.columns or target.classes or () if target.joint in label or label != label.strip()]
+        if torn:
+            raise ValueError(f"the label '{torn[0]}' holds a blank at an end, or '{target.joint}', which stands between labels")
+        return self
+
+    @staticmethod
+    def _holds_the_horizon(horizon: int, split: FixedSplit) -> None:
+        for name in ("train", "val", "test"):
+            low, high = getattr(split, name)
+            if high - low < horizon:
+                raise ValueError(f"a horizon of {horizon} steps is longer than the {name} split, which has {high - low}")
 
     @model_validator(mode="after")
     def _source_has_it(self) -> Card:
@@ -206,6 +253,11 @@ class Card(Part):
     def targets(self) -> tuple[str, ...]:
         """The columns that are learned."""
         return self.target.columns or (self.target.name,)
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether any number of the labels may hold at once."""
+        return self.task == "classification" and bool(self.target.columns or self.target.separator)
 
     @property
     def beside(self) -> tuple[str, ...]:

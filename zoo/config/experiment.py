@@ -20,6 +20,7 @@ from zoo.config.card import Card
 from zoo.config.metrics import split_metric
 from zoo.config.parts import Choice, Fraction, Named, Part, Seed
 from zoo.config.preparing import Augment, Preprocess
+from zoo.config.transfer import Transfer
 
 # What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -57,14 +58,21 @@ class ModelChoice(Named):
 class TaskChoice(Named):
     """A task by name. What a forecast is made of may be told here; else the card's `series` says it.
 
-    `threshold`, of two classes, is the metric of val that the threshold is the best for; default: `f1_macro`.
+    `threshold`, of two classes, is the metric of val that the threshold is the best for; default: `f1_macro`. Of reconstruction it is the
+    quantile of val's scores from which an example is an anomaly (default: 0.99), or `f1`, the best on val, where anomalies are known.
+    `normal` is the class that a reconstruction learns; all others are anomalies then. `classifier` is the experiment whose newest
+    finished run looks at generated images: their FID and KID are of its features. `importance_samples` are the draws of a code by which a
+    VAE's likelihood `nll` is measured.
     """
 
-    name: Literal["classification", "regression", "forecasting", "reconstruction", "language"]
+    name: Literal["classification", "regression", "forecasting", "reconstruction", "generation", "language"]
     horizon: PositiveInt | None = None
     history: PositiveInt | None = None
     season: PositiveInt | None = None
-    threshold: Literal["f1_macro", "accuracy"] | None = None
+    threshold: Literal["f1_macro", "accuracy", "f1"] | Annotated[float, Field(gt=0, lt=1)] | None = None
+    normal: str | None = None
+    classifier: str | None = None
+    importance_samples: PositiveInt | None = None
 
     @model_serializer(mode="wrap")
     def _said_only(self, handler: Any) -> dict[str, Any]:
@@ -123,8 +131,15 @@ class EarlyStopping(Part):
     min_delta: NonNegativeFloat = 0.0
 
 
+LAST = "last"
+
+
 class Train(Part):
-    """How the weights are learned. The best weights by `keep_best` (default: the early stopping's monitor) are kept."""
+    """How the weights are learned.
+
+    The best weights by `keep_best` are kept (default: the early stopping's monitor; of a GAN, and with `last`, those of the last
+    epoch that went well).
+    """
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 64
@@ -194,11 +209,18 @@ class Experiment(Part):
     preprocess: Preprocess | None = None
     augment: Augment | None = None
     imbalance: Literal["class_weight", "oversample", "undersample", "focal"] | None = None
+    transfer: Transfer | None = None
     goal: Goal | None = None
     export: Export = Export()
 
     _name: str = PrivateAttr("inline")
     _card: Card | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _each_phase_has_epochs(self) -> Experiment:
+        if self.transfer:
+            self.transfer.check_epochs(self.train.epochs)
+        return self
 
     @property
     def name(self) -> str:

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from zoo import registry, shelf
 from zoo.config import yamls
 from zoo.config.card import Card
-from zoo.config.experiment import Experiment, ModelChoice, TaskChoice
+from zoo.config.experiment import LAST, Experiment, ModelChoice, TaskChoice
 from zoo.config.explain import explain
-from zoo.config.metrics import METRICS, split_metric
+from zoo.config.generating import check_generation
+from zoo.config.metrics import TASK_FACTS, split_metric
 from zoo.config.preparing import merged
 from zoo.errors import ZooError, did_you_mean
 
@@ -23,6 +24,13 @@ Model = TypeVar("Model", Card, Experiment)
 TFDS = "tfds:"
 SHOWN = 12  # names of models in a message
 WINDOWS = ("history", "horizon", "season")
+SETTINGS = {
+    "threshold": ("classification", "reconstruction"),
+    "normal": ("reconstruction",),
+    **dict.fromkeys(("classifier", "importance_samples"), ("generation",)),
+}
+UNLABELLED, LABELLED = ("reconstruction", "generation"), ("classification", "regression", "reconstruction")  # the first need no label
+ONE_CLASS = ("balanced_accuracy", "top_5_accuracy")  # metrics that mean nothing where several labels may hold
 SHORT = {"model", "task", "optimizer", "schedule"}  # keys whose value may be a name alone
 
 
@@ -84,21 +92,53 @@ def resolve(experiment: Experiment, name: str, document: yamls.Document, card: C
     shelf.check_name(name, document.where)
     if card is None:
         card = experiment.dataset if isinstance(experiment.dataset, Card) else _card(experiment.dataset, document)
-    task = experiment.task or TaskChoice(name=card.task)
+    task = _task(experiment.task or TaskChoice(name=card.task), card, document)
     card = _as_asked(card, experiment, task, document)
     entry = _located(document, ("model", "name"), registry.entry, experiment.model.name)
     for key in experiment.model.hparams:
         _located(document, ("model", key), registry.check_hparams, entry.name, {key: None})
     _located(document, (), _check_fit, entry, card, task)
+    if task.name == "generation":
+        _located(document, (), check_generation, task, card, entry, experiment.goal)
     if experiment.imbalance and task.name != "classification":
         raise ZooError(
             f"{document.at(('imbalance',))}: imbalance: {experiment.imbalance} is for classification, and the task is {task.name}"
         )
+    if card.multilabel and task.name == "classification":
+        _check_multilabel(experiment, document)
     _check_metrics(experiment, task.name, document)
     model = ModelChoice(name=entry.name, weights=experiment.model.weights, **{**_plain(entry.hparams), **experiment.model.hparams})
-    resolved = experiment.model_copy(update={"model": model, "task": task})
+    changes: dict[str, Any] = {"model": model, "task": task}
+    if task.name == "generation" and "early_stopping" not in (document.value.get("train") or {}):
+        changes["train"] = experiment.train.model_copy(update={"early_stopping": None})  # a GAN's losses say nothing of when to stop
+    resolved = experiment.model_copy(update=changes)
     resolved._name, resolved._card = name, card
     return resolved
+
+
+def _task(task: TaskChoice, card: Card, document: yamls.Document) -> TaskChoice:
+    """The task with what follows from the card: of reconstruction, which class is normal. Raises ZooError for settings of other tasks."""
+    for key, names in SETTINGS.items():
+        if getattr(task, key) is not None and task.name not in names:
+            raise ZooError(f"{document.at(('task', key))}: task.{key} is for {' and '.join(names)}, and the task is {task.name}")
+    if task.threshold is not None and (task.threshold in ("f1_macro", "accuracy")) != (task.name == "classification"):
+        known = "f1_macro or accuracy" if task.name == "classification" else "a quantile of val's scores, as 0.99, or f1"
+        raise ZooError(f"{document.at(('task', 'threshold'))}: task.threshold of {task.name} is {known}, not {task.threshold}")
+    if task.name != "reconstruction":
+        return task
+    classes = card.target.classes or (("normal", "anomalous") if card.task == "reconstruction" else ())
+    if task.normal is not None and classes and task.normal not in classes:
+        raise ZooError(
+            f"{document.at(('task', 'normal'))}: '{task.normal}' is no class of '{card.name}'", did_you_mean(task.normal, classes)
+        )
+    if task.normal is not None and (card.task not in ("classification", "reconstruction") or card.multilabel):
+        raise ZooError(f"{document.at(('task', 'normal'))}: task.normal is the class of an example, and those of '{card.name}' have none")
+    if task.threshold == "f1" and task.normal is None and card.task != "reconstruction":
+        raise ZooError(
+            f"{document.at(('task', 'threshold'))}: task.threshold: f1 needs to know what an anomaly is",
+            "name the class that is none (task.normal), or a quantile of val's scores, as 0.99",
+        )
+    return task.model_copy(update={"normal": classes[0]}) if card.task == "reconstruction" and task.normal is None else task
 
 
 def _as_asked(card: Card, experiment: Experiment, task: TaskChoice, document: yamls.Document) -> Card:
@@ -108,8 +148,6 @@ def _as_asked(card: Card, experiment: Experiment, task: TaskChoice, document: ya
         changes["preprocess"] = merged(card.preprocess, experiment.preprocess)
     if experiment.augment is not None:
         changes["augment"] = experiment.augment
-    if task.threshold and task.name != "classification":
-        raise ZooError(f"{document.at(('task', 'threshold'))}: task.threshold is for classification, and the task is {task.name}")
     windows = {key: value for key in WINDOWS if (value := getattr(task, key)) is not None}
     if windows:
         if card.series is None:
@@ -144,7 +182,7 @@ def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:
     if task.name not in entry.tasks:
         said = f"model '{entry.name}' does not learn {task.name}, but {', '.join(entry.tasks)}"
         raise ZooError(said, f"models that fit: {_fitting(card, task)}")
-    if task.name != card.task:
+    if task.name != card.task and not (task.name in UNLABELLED and card.task in LABELLED and not card.multilabel):
         raise ZooError(f"the dataset '{card.name}' is for {card.task}, not for {task.name}")
 
 
@@ -163,19 +201,35 @@ def _check_metrics(experiment: Experiment, task: str, document: yamls.Document) 
     train = experiment.train
     if train.early_stopping:
         _check_metric(train.early_stopping.monitor, ("val",), task, document, ("train", "early_stopping", "monitor"))
-    if train.keep_best:
+    if train.keep_best and train.keep_best != LAST:
         _check_metric(train.keep_best, ("val",), task, document, ("train", "keep_best"))
     if experiment.goal:
         _check_metric(experiment.goal.metric, ("val", "test"), task, document, ("goal", "metric"))
 
 
+def _check_multilabel(experiment: Experiment, document: yamls.Document) -> None:
+    """Raises ZooError for what needs one class an example."""
+    if experiment.imbalance:
+        raise ZooError(
+            f"{document.at(('imbalance',))}: imbalance: {experiment.imbalance} needs one class an example; here several labels may hold",
+            "leave it out: each label's threshold is fitted on val for its own F1",
+        )
+    train, goal = experiment.train, experiment.goal
+    asked = [train.keep_best, train.early_stopping and train.early_stopping.monitor, goal and goal.metric]
+    wrong = next((name for name in asked if name and split_metric(name)[1] in ONE_CLASS), None)
+    if wrong:
+        raise ZooError(f"{document.where}: '{wrong}' is of one class an example, and here several labels may hold", "f1_macro, accuracy?")
+
+
 def _check_metric(name: str, splits: tuple[str, ...], task: str, document: yamls.Document, path: yamls.KeyPath) -> None:
     split, metric = split_metric(name)
-    known = [f"{one}.{key}" for one in splits for key in METRICS[task]]
+    facts = TASK_FACTS[task]
+    watched = facts.watched if splits == ("val",) and facts.watched else facts.metrics
+    known = [f"{one}.{key}" for one in splits for key in watched]
     if name in known:
         return
     why = "what is watched in training must not see the test split" if split == "test" and "test" not in splits else None
-    hint = f"did you mean: {splits[0]}.{metric}" if metric in METRICS[task] else did_you_mean(name, known)
+    hint = f"did you mean: {splits[0]}.{metric}" if metric in watched else did_you_mean(name, known)
     raise ZooError(f"{document.at(path)}: '{name}' is no metric of {task} to choose here", why, hint or f"known: {', '.join(known)}")
 
 

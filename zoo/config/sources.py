@@ -75,7 +75,8 @@ class Files(Part):
 
     def files(self) -> tuple[File, ...]:
         """Its files, in the card's order; none where it ships inside a library."""
-        return tuple(value for value in vars(self).values() if isinstance(value, File))
+        several = (value if isinstance(value, tuple) else (value,) for value in vars(self).values())
+        return tuple(one for values in several for one in values if isinstance(one, File))
 
     def folders(self) -> tuple[Folder, ...]:
         """Its folders, in the card's order."""
@@ -83,9 +84,14 @@ class Files(Part):
 
     def absolute(self, folder: Path) -> Self:
         """The same with the user's own paths made absolute; `folder` is the card's."""
-        own = {key: one for key, one in vars(self).items() if isinstance(one, (File, Folder)) and not one.sha256}
-        moved = {key: one.model_copy(update={"name": str(one.beside(folder).resolve())}) for key, one in own.items()}
-        return self.model_copy(update=moved)
+
+        def moved(one: Any) -> Any:
+            if isinstance(one, tuple):
+                return tuple(map(moved, one))
+            own = isinstance(one, (File, Folder)) and not one.sha256
+            return one.model_copy(update={"name": str(one.beside(folder).resolve())}) if own else one
+
+        return self.model_copy(update={key: moved(one) for key, one in vars(self).items() if isinstance(one, (File, Folder, tuple))})
 
 
 class SklearnSource(Files):
@@ -133,14 +139,18 @@ OnError = Literal["refuse", "skip"]
 PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}  # sub-folders by part
 
 
+SeveralFiles = Annotated[tuple[File, ...], Field(min_length=1)]
+
+
 class TableSource(Files):
     """Rows of named columns. Columns of the card are read by name, the others are left alone.
 
-    With `paths` a row's example is the file that this column names, below `folder` (default: the table's own).
+    `file` and `test_file` may be lists. With `paths` a row's example is the file that this column names, below `folder` (default: the
+    table's own).
     """
 
-    file: File
-    test_file: File | None = None
+    file: File | SeveralFiles
+    test_file: File | SeveralFiles | None = None
     missing: tuple[str, ...] = USUAL_MISSING
     paths: str | None = None
     folder: Folder | None = None

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.config.card import Card
-from zoo.data import draw, given, pipeline, preprocess, splits
+from zoo.data import given, pipeline, preprocess, splits
 from zoo.data.encoding import Encoder
 from zoo.data.pipeline import Encoded
 from zoo.data.sources import Raw, read
@@ -55,8 +55,11 @@ class Dataset:
     @cached_property
     def encoded(self) -> dict[str, Encoded]:
         """Each split, encoded once."""
-        encoder = Encoder(self.card, self.raw, self.spec, self.graph)
-        return {name: encoder.split(rows, learns=name == "train") for name, rows in self.rows.items()}
+        return {name: self.encode(rows, learns=name == "train") for name, rows in self.rows.items()}
+
+    def encode(self, rows: np.ndarray, learns: bool = False) -> Encoded:
+        """Some rows, by their numbers, encoded; augmented as the card says where they are learned from."""
+        return Encoder(self.card, self.raw, self.spec, self.graph).split(rows, learns)
 
     @property
     def train(self) -> tf.data.Dataset:
@@ -73,13 +76,9 @@ class Dataset:
         """(x, y) batches in the source's order."""
         return pipeline.batches(self.encoded["test"], self.batch_size)
 
-    def epoch_size(self, imbalance: str | None = None) -> int:
-        """Examples that an epoch of training sees."""
-        return draw.length(self.encoded["train"].y, imbalance) if imbalance in draw.BALANCES else len(self.rows["train"])
-
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Class names by their number; None where the target is a number."""
+        """Class names by their number, or the labels that may hold at once; None where the target is a number."""
         names = self.spec["target"].get("classes")
         return tuple(names) if names else None
 
@@ -90,8 +89,7 @@ class Dataset:
     @property
     def input_shape(self) -> Any:
         """The shape of one example as the model takes it; of a table those of its parts by name."""
-        out = self.graph.output
-        return {name: tuple(one.shape[1:]) for name, one in out.items()} if isinstance(out, dict) else tuple(out.shape[1:])
+        return preprocess.shape_of(self.graph)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -102,8 +100,8 @@ class Dataset:
         """One line, as `1,797 images 8x8 in 10 classes (1,257 / 270 / 270)`."""
         sizes = " / ".join(f"{len(self.rows[name]):,}" for name in splits.SPLITS)
         what = _what(self.card)
-        into = f" in {self.num_classes} classes" if self.classes else ""
-        return f"{len(self.raw):,} {what}{into} ({sizes})"
+        into = f" {'with' if self.card.multilabel else 'in'} {self.num_classes} {'labels' if self.card.multilabel else 'classes'}"
+        return f"{len(self.raw):,} {what}{into if self.classes else ''} ({sizes})"
 
     def record(self) -> dict[str, Any]:
         """What `data.json` holds: fingerprint, files, split manifest, fitted statistics."""
@@ -152,6 +150,12 @@ def prepare(card: Card, modality: str | None = None, *, batch_size: int = 64, se
 
 def _check_classes(card: Card, spec: preprocess.Spec, raw: Raw, train: np.ndarray) -> None:
     if card.task != "classification":
+        return
+    if card.multilabel:
+        holds = preprocess.encode_target(spec, pick(raw.target, train)).any(0)
+        never = [label for label, one in zip(spec["target"]["classes"], holds, strict=True) if not one]
+        if never:
+            log.warning("note: %d labels hold in no training row, as '%s': they cannot be learned", len(never), never[0])
         return
     unseen = sorted(set(map(str, np.unique(raw.target))) - set(map(str, np.unique(pick(raw.target, train)))))
     if unseen:

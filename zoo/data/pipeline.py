@@ -35,12 +35,14 @@ class Encoded:
         finish: what is left to do for a batch of `x` before the model takes it, as TensorFlow: windows are not encoded one by
             one, and what is augmented raw is encoded afterwards.
         augment: what is done to the batches of whoever learns; it needs a seed.
+        pair: what `fit` takes of a whole batch (x, y), where that is another: of an autoencoder (x, x).
     """
 
     x: Any
     y: Any
     finish: Callable[[Any], Any] | None = None
     augment: Augment | None = None
+    pair: Callable[[Any, Any], tuple[Any, Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -86,7 +88,8 @@ def batches(
         example = split.finish(example) if split.finish else example
         if augment and augment.after:
             example, target = augment.after(example, target, keys)
-        return (example, target) if by_class is None else (example, target, weights_of(by_class, target))
+        weights = () if by_class is None else (weights_of(by_class, target),)
+        return (*(split.pair(example, target) if split.pair else (example, target)), *weights)
 
     def one_epoch(_: tf.Tensor) -> tf.data.Dataset:
         now = tf.zeros((), tf.int64) if seed is None else own_epoch.assign_add(1) if own_epoch is not None else tf.identity(epoch)

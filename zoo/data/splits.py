@@ -15,7 +15,7 @@ from zoo.config.splits import FixedSplit, FoldSplit, GivenSplit, GroupSplit, Has
 from zoo.data.cuts import by_steps, by_time, cut, cut_groups, every_row, fractions, last_rows, shared_steps, spans
 from zoo.data.mapped import blocks, places, release
 from zoo.data.sources import Raw
-from zoo.data.windows import pick
+from zoo.data.windows import SERIES, pick
 from zoo.errors import ZooError
 
 log = logging.getLogger("zoo")
@@ -37,6 +37,8 @@ def split(card: Card, raw: Raw) -> Rows:
         log.warning("note: split: %s mixes the source's own test part into what is learned; kind: given keeps it apart", card.split.kind)
     empty = [name for name in SPLITS if len(rows[name]) == 0]
     if empty:
+        if isinstance(card.split, TimeSplit):
+            _refuse_horizon(card, raw, card.split, empty[0])
         raise ZooError(f"the split of '{card.name}' leaves no rows for {empty[0]}")
     wrong = shared_steps(raw, rows)
     if wrong:
@@ -46,6 +48,21 @@ def split(card: Card, raw: Raw) -> Rows:
             "or where one table holds several series {kind: group}, which keeps each of them whole",
         )
     return {name: np.sort(rows[name]) for name in SPLITS}
+
+
+def _refuse_horizon(card: Card, raw: Raw, plan: TimeSplit, name: str) -> None:
+    """Raises ZooError where the horizon is longer than a split of the longest series."""
+    asked, horizon = spans(raw), card.series and card.series.horizon
+    if asked is None or not horizon:
+        return
+    series = np.unique(raw.beside.get(SERIES, np.zeros(len(raw), int)), return_inverse=True)[1]
+    longest = max(int(np.ptp(np.concatenate([edges[series == one] for edges in asked]))) for one in range(series.max() + 1))
+    steps = int({"train": 1 - plan.val - plan.test, "val": plan.val, "test": plan.test}[name] * longest)
+    if steps < horizon:
+        raise ZooError(
+            f"a horizon of {horizon} steps is longer than the {name} split of '{card.name}', which has {steps}",
+            f"use a shorter task.horizon, or a larger share for {name} in the card's split",
+        )
 
 
 def _shuffled(card: Card, raw: Raw, plan: ShuffledSplit) -> Rows:
@@ -65,7 +82,7 @@ def _fixed(card: Card, raw: Raw, plan: FixedSplit) -> Rows:
 
 def _given(card: Card, raw: Raw, plan: GivenSplit) -> Rows:
     given = _given_parts(card, raw, plan)
-    labels = raw.target if card.task == "classification" else None
+    labels = raw.target if card.task == "classification" and not card.multilabel else None
     if labels is not None:
         _refuse_unseen(card, labels, given)
     rows = {name: places(given == name) for name in SPLITS}

@@ -12,6 +12,7 @@ from zoo.data.mapped import gather
 # What `Raw.beside` holds of windows, so that splits can cut them: the number of the series, the times of the steps that are asked
 # for (Windows over those of all steps, where the series have times), and the row number of the last of these steps.
 SERIES, TIMES, LAST = "zoo.series", "zoo.times", "zoo.last"
+ANOMALIES = "zoo.anomalies"  # Windows over which steps are labelled as anomalous, where the source says so
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.config.label_sets import labels_of
 from zoo.data import Dataset, preprocess
 from zoo.data.mapped import blocks, many
 from zoo.data.preprocess import categories, numbers
@@ -23,13 +24,23 @@ IMAGES = 1024  # at a time
 def distributions(judged: Judged) -> dict[str, Any]:
     """Every input on the training split, in raw units and by its name in the source, and the answers on val."""
     answers, told = judged.val.answers, {"split": "val", "rows": len(judged.val.rows)}
-    if "value" in answers:
+    if "value" in answers and answers["value"].ndim > 1:
+        names = judged.data.card.targets
+        told["value"] = {name: of_numbers(said) for name, said in zip(names, answers["value"].T, strict=True)}
+    elif "value" in answers:
         told["value"] = of_numbers(answers["value"])
+    elif "anomaly" in answers:
+        told |= {"score": of_numbers(answers["score"]), "anomalies": int(answers["anomaly"].sum())}
+    elif "score" in answers:
+        told["score"] = of_numbers(answers["score"])
+    elif "nats" in answers:
+        told["nats"] = of_numbers(answers["nats"])
     elif "forecast" in answers:
         said = answers["forecast"]
         told["forecast"] = {name: of_numbers(said[..., place].reshape(-1)) for place, name in enumerate(judged.data.card.targets)}
     else:
-        counts = Counter(answers["label"].tolist())
+        joint = judged.data.card.target.joint if judged.data.card.multilabel else None
+        counts = Counter(one for said in answers["label"].tolist() for one in (labels_of(said, joint) if joint else [said]))
         told["labels"] = {name: counts[name] for name in judged.data.classes or ()}
         told["confidence"] = _binned(answers["probability"], np.arange(1, BINS) / BINS)
     return {"split": "train", "rows": len(judged.data.rows["train"]), "inputs": _inputs(judged.data), "predictions": told}
@@ -52,11 +63,23 @@ def _of(data: Dataset, name: str) -> dict[str, Any]:
             means, spreads = _in_parts(values, rows, _step_means), _in_parts(values, rows, _step_spreads)
             channels = [{"mean": of_numbers(means[:, one]), "std": of_numbers(spreads[:, one])} for one in range(means.shape[-1])]
             return {"kind": "series", "count": len(rows), "channels": channels}
+        case "text" if "codes" in data.spec:
+            return {"kind": "text", "windows": len(rows), "tokens": _of_tokens(data)}
         case "text":
             texts = values[rows]
             return {"kind": "text", "count": len(rows), "characters": of_numbers(np.array([len(text) for text in texts], np.float32))}
     mine = pick(values, rows)
     return of_words(mine) if values.dtype.kind == "O" else of_numbers(mine)
+
+
+def _of_tokens(data: Dataset) -> dict[str, int]:
+    """How often each character stands in the training split, or each byte by its number, the TOP most frequent ones."""
+    (windows,), rows, counts = data.raw.features.values(), data.rows["train"], Counter[int]()
+    for start in range(0, len(rows), IMAGES):
+        codes, many = np.unique(windows[rows[start : start + IMAGES]], return_counts=True)
+        counts.update(dict(zip(codes.tolist(), many.tolist(), strict=True)))
+    name = str if data.spec["tokens"] == "byte" else chr
+    return {name(code): count for code, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TOP]}
 
 
 def _in_parts(values: Any, rows: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

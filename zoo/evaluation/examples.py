@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from zoo.evaluation.parts import Judged
+from zoo.tasks import Reconstruction
 
 LARGEST = 160  # pixels of a side in the report
 INKS = ("#3b7dd8", "#d64545", "#2d9d5c", "#b26a00", "#7b4fc9", "#52606d")  # a channel of a series each, the first ones
@@ -21,7 +22,8 @@ PICTURED = ("image", "audio", "series")  # kinds of examples that are shown as p
 class Example:
     """One example of the test split: its row in `Dataset.raw`, its id in the source, and what was said of it.
 
-    `sureness` is the probability of what was said, or the error of a value.
+    `sureness` is the probability of what was said, the score of a reconstruction, or the error of a value; of several values the mean
+    size of their errors.
     """
 
     row: int
@@ -39,6 +41,8 @@ def worst(judged: Judged, count: int) -> list[Example]:
     if "value" in part.answers:
         order = np.argsort(-losses, kind="stable")[:count]
         return [_of_value(judged, int(place)) for place in order]
+    if isinstance(judged.task, Reconstruction):
+        return [_of_score(judged, judged.task, int(place)) for place in np.argsort(-losses, kind="stable")[:count]]
     right = part.answers["label"] == part.target
     order = np.lexsort((-losses, right))[:count]
     return [_of_class(judged, int(place), bool(right[place])) for place in order]
@@ -52,8 +56,18 @@ def _of_class(judged: Judged, place: int, right: bool) -> Example:
 
 def _of_value(judged: Judged, place: int) -> Example:
     part = judged.test
-    row, truth, said = int(part.rows[place]), float(part.target[place]), float(part.answers["value"][place])
-    return Example(row, int(judged.data.raw.ids[row]), f"{truth:.4g}", f"{said:.4g}", said - truth, True)
+    row, truth, said = int(part.rows[place]), np.atleast_1d(part.target[place]), np.atleast_1d(part.answers["value"][place])
+    true_text, said_text = (", ".join(f"{float(one):.4g}" for one in values) for values in (truth, said))
+    error = float(said[0] - truth[0]) if len(truth) == 1 else float(np.abs(said - truth).mean())
+    return Example(row, int(judged.data.raw.ids[row]), true_text, said_text, error, True)
+
+
+def _of_score(judged: Judged, task: Reconstruction, place: int) -> Example:
+    part = judged.test
+    row, said = int(part.rows[place]), bool(part.answers["anomaly"][place])
+    right = task.normal is None or said == bool(task.anomalous(part.y[place : place + 1])[0])
+    told, score = "anomaly" if said else "normal", float(part.answers["score"][place])
+    return Example(row, int(judged.data.raw.ids[row]), str(part.target[place]), told, score, right)
 
 
 def picture(judged: Judged, row: int) -> Image.Image:

@@ -9,7 +9,6 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,46 +19,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image, ImageOps
 
-from zoo.config.metrics import LOGGED_BY_KERAS
+from zoo.config.metrics import TASK_FACTS
 from zoo.errors import ZooError
-from zoo.evaluation import examples, forecasts
+from zoo.evaluation import anomalies, examples, forecasts, residuals, samples, writing
 from zoo.evaluation.examples import short
 from zoo.evaluation.parts import Judged
+from zoo.evaluation.style import ACCENT, COLOURS, INK, MUTED, PAPER, SECOND, STYLE
 from zoo.runs import write_atomically
-from zoo.tasks import Regression
 
-COLOURS = {"ink": "#1f2a37", "muted": "#66717f", "line": "#dfe3e8", "accent": "#2f6fad", "second": "#c4762c", "paper": "#ffffff"}
-INK, MUTED, LINE, ACCENT, SECOND, PAPER = COLOURS.values()
-STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,  # a class may be named $5
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titlecolor": INK,
-    "axes.labelcolor": MUTED,
-    "axes.edgecolor": LINE,
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "lines.linewidth": 1.8,
-    "lines.solid_capstyle": "round",
-    "legend.frameon": False,
-    "figure.facecolor": PAPER,
-    "svg.fonttype": "none",
-}
 WIDTH = 4.8  # inches: a phone's width at a readable size
 MANY = 20  # classes, from which a confusion matrix holds no numbers
-POINTS = 2000  # of a scatter
+CURVES = 3  # of learning, at most
 
 
 def draw(judged: Judged, folder: Path) -> dict[str, Path]:
@@ -100,15 +70,16 @@ def _axes(rows: int = 1, ratios: tuple[float, ...] | None = None, share: bool = 
 
 
 def learning_curves(judged: Judged) -> Figure:
-    """Loss, and the metric that Keras logs beside it, epoch by epoch; the kept epoch is marked."""
-    history = judged.run.history
-    metric = LOGGED_BY_KERAS[judged.task.name][1]
-    lacking = [name for name in ("epoch", "loss", "val.loss", metric, f"val.{metric}") if name not in history]
+    """Loss, and what is logged beside it, epoch by epoch; the kept epoch is marked."""
+    history, facts = judged.run.history, TASK_FACTS[judged.task.name]
+    needed = facts.logged if not facts.watched else ("loss",)
+    lacking = [name for one in needed for name in ("epoch", one, f"val.{one}") if name not in history]
     if lacking:
         raise ZooError(f"{judged.run.path / 'history.csv'} has no column '{lacking[0]}'", "it was changed by hand")
-    figure, both = _axes(2, share=True)
+    names = [name for name in map(str, history) if f"val.{name}" in history][:CURVES]
+    figure, several = _axes(len(names), share=True, height=max(3.2, 2.3 * len(names)))
     best, marker = int(judged.run.facts.get("best_epoch") or 0), "o" if len(history) == 1 else ""
-    for axes, name in zip(both, ("loss", metric), strict=True):
+    for axes, name in zip(several, names, strict=True):
         axes.plot(history["epoch"], history[name], color=ACCENT, marker=marker, label="train")
         axes.plot(history["epoch"], history[f"val.{name}"], color=SECOND, marker=marker, label="val")
         axes.set_title(name)
@@ -118,9 +89,9 @@ def learning_curves(judged: Judged) -> Figure:
         if len(at_best):
             axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
             axes.plot([best], at_best, "o", color=SECOND, markersize=5, label=f"kept: epoch {best}")
-    both[0].legend()
-    both[1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    both[1].set_xlabel("epoch")
+    several[0].legend()
+    several[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    several[-1].set_xlabel("epoch")
     return figure
 
 
@@ -134,8 +105,10 @@ def _log_if_wide(axes: Axes, values: np.ndarray) -> None:
         axes.minorticks_off()
 
 
-def confusion(judged: Judged) -> Figure:
+def confusion(judged: Judged) -> Figure | None:
     """What examples of each class were said to be: shares of a row, and counts where there is room."""
+    if judged.data.card.multilabel:
+        return None
     counts = np.array(judged.test.metrics["confusion"])
     names, many = [short(name) for name in judged.data.classes or ()], len(counts) > MANY
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -246,37 +219,28 @@ def example_grid(judged: Judged) -> Figure | None:
     return figure
 
 
-def residuals(judged: Judged) -> Figure:
+def value_figure(judged: Judged) -> Figure:
     """What was said against what is true, and how the errors are spread."""
-    assert isinstance(judged.task, Regression)
-    truth, said = judged.test.target, judged.test.answers["value"].astype(np.float64)
-    some = np.linspace(0, len(truth) - 1, min(len(truth), POINTS)).astype(int)
-    unit = f" ({judged.task.unit})" if judged.task.unit else ""
-    figure, (axes, below) = _axes(2, ratios=(5, 3), height=5.6)
-    low, high = min(truth.min(), said.min()), max(truth.max(), said.max())
-    axes.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
-    axes.plot(truth[some], said[some], "o", color=ACCENT, alpha=0.5, markersize=4, markeredgewidth=0)
-    axes.set(xlabel=f"true {judged.data.card.target.name}{unit}", ylabel="said")
-    axes.set_title("said and true, test")
-    below.hist(said - truth, bins=min(40, max(8, len(truth) // 6)), color=ACCENT, alpha=0.6, linewidth=0)
-    below.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
-    below.set(xlabel=f"said - true{unit}", ylabel="examples")
-    below.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    rows, alone = residuals.panels(judged), judged.test.target.ndim == 1
+    figure, several = _axes(rows, ratios=(5, 3) if alone else None, height=5.6 if alone else 3.2 * rows)
+    residuals.draw(judged, several, COLOURS)
     return figure
 
 
-def forecast_windows(judged: Judged) -> Figure:
-    """Forecasts of a few test windows over what came."""
-    figure, several = _axes(4, height=7.4)
-    forecasts.windows(judged, several, COLOURS)
-    return figure
+def _drawn(
+    draw: Callable[[Judged, list[Axes], dict[str, str]], None], rows: int | Callable[[Judged], int], height: float
+) -> Callable[[Judged], Figure | None]:
+    """A figure that another file draws into so many axes of this height, or none where it needs none."""
 
+    def make(judged: Judged) -> Figure | None:
+        count = rows if isinstance(rows, int) else rows(judged)
+        if not count:
+            return None
+        figure, several = _axes(count, height=height * count)
+        draw(judged, several, COLOURS)
+        return figure
 
-def forecast_steps(judged: Judged) -> Figure:
-    """The error at each step ahead."""
-    figure, (axes,) = _axes(height=3.4)
-    forecasts.steps(judged, axes, COLOURS)
-    return figure
+    return make
 
 
 FIGURES: dict[str, dict[str, Callable[[Judged], Figure | None]]] = {
@@ -288,6 +252,26 @@ FIGURES: dict[str, dict[str, Callable[[Judged], Figure | None]]] = {
         "precision_recall": precision_recall,
         "examples": example_grid,
     },
-    "regression": {"learning_curves": learning_curves, "residuals": residuals, "examples": example_grid},
-    "forecasting": {"learning_curves": learning_curves, "forecasts": forecast_windows, "steps": forecast_steps},
+    "regression": {"learning_curves": learning_curves, "residuals": value_figure, "examples": example_grid},
+    "reconstruction": {
+        "learning_curves": learning_curves,
+        "anomalies": _drawn(anomalies.over_time, anomalies.panels, 1.8),
+        "scores": _drawn(anomalies.scores, 1, 3.4),
+        "reconstructions": _drawn(anomalies.reconstructions, anomalies.pictured, 2.2),
+        "embedding": _drawn(anomalies.embedding, anomalies.embeds, 4.4),
+    },
+    "generation": {
+        "samples": _drawn(samples.grid, samples.pictured, 4.9),
+        "between": _drawn(samples.between, samples.pictured, 3.4),
+        "decoded": _drawn(samples.reconstructions, samples.decodes, 1.5),
+        "embedding": _drawn(anomalies.embedding, anomalies.embeds, 4.4),
+        "learning_curves": learning_curves,
+    },
+    "language": {"learning_curves": learning_curves, "places": _drawn(writing.places, 1, 3.4)},
+    "forecasting": {
+        "learning_curves": learning_curves,
+        "forecasts": _drawn(forecasts.windows, 4, 1.85),
+        "steps": _drawn(forecasts.steps, 1, 3.4),
+        "backtest": _drawn(forecasts.over_time, 1, 3.4),
+    },
 }

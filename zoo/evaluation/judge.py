@@ -10,16 +10,17 @@ import numpy as np
 from zoo.assembly import open_run
 from zoo.data import Dataset, preprocess
 from zoo.data.preprocess import forecast
+from zoo.data.preprocess.text import as_texts
 from zoo.data.sources import Raw
 from zoo.data.windows import pick
 from zoo.errors import ZooError
-from zoo.evaluation import distributions, figures, predictions, report
-from zoo.evaluation.metrics import baseline_metrics
+from zoo.evaluation import anomalies, distributions, figures, forecasts, generated, predictions, report
+from zoo.evaluation.metrics import baseline_metrics, metrics_of
 from zoo.evaluation.parts import Judged, Part
 from zoo.runs import Run, locked, make_folder, sweep, write_atomically, write_json, write_text
-from zoo.tasks import Forecasting, Regression, Task
+from zoo.tasks import Forecasting, Generation, Reconstruction, Regression, Task
 
-Forward = Callable[[Raw, np.ndarray], np.ndarray]
+Forward = Callable[[Raw, np.ndarray, Any], np.ndarray]
 
 
 def judge(run: Run) -> Run:
@@ -29,10 +30,14 @@ def judge(run: Run) -> Run:
         sweep(run.path, run.path / "checkpoints", run.path / "figures")
         opened, data = open_run(run), run.dataset
         forward = predictions.forward(opened)
-        outputs = {name: _outputs(run, data, forward, name) for name in ("val", "test")}
+        outputs = {name: _outputs(run, data, forward, name, _target(opened.task, data, name)) for name in ("val", "test")}
         reading = opened.task.fit_reading(outputs["val"], _target(opened.task, data, "val"))
+        opened.reading = reading  # the file is written below, or is that of an earlier evaluation
         parts = {name: _part(opened.task, data, reading, name, found) for name, found in outputs.items()}
-        judged = Judged(run, opened.task, data, reading, **parts)
+        if isinstance(opened.task, Reconstruction):
+            parts = anomalies.completed(opened, data, parts)
+        parts, drawn = generated.completed(opened, data, parts) if isinstance(opened.task, Generation) else (parts, None)
+        judged = Judged(run, opened.task, data, reading, **parts, opened=opened, generated=drawn)
         _write(judged)
     return run
 
@@ -46,11 +51,14 @@ def _write(judged: Judged) -> None:
     drawn = figures.draw(judged, folder / "figures")
     write_text(folder / "report.html", report.render(judged, drawn))
     metrics = {part.name: part.metrics for part in parts}
-    write_json(folder / "metrics.json", {**metrics, "baseline": {part.name: part.baseline for part in parts}})
+    others = {name: {part.name: part.baselines[name] for part in parts} for name in judged.test.baselines}
+    alarms = {"alarms": judged.generated.alarms} if judged.generated else {}
+    told = {**metrics, **alarms, "baseline": {part.name: part.baseline for part in parts}, **({"baselines": others} if others else {})}
+    write_json(folder / "metrics.json", told)
 
 
-def _outputs(run: Run, data: Dataset, forward: Forward, name: str) -> np.ndarray:
-    found = forward(data.raw, data.rows[name])
+def _outputs(run: Run, data: Dataset, forward: Forward, name: str, target: Any) -> np.ndarray:
+    found = forward(data.raw, data.rows[name], target)
     bad = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(-1))
     if len(bad):
         raise ZooError(
@@ -69,16 +77,28 @@ def _target(task: Task, data: Dataset, name: str) -> Any:
     return task.scaled(target) if isinstance(task, Regression) else preprocess.encode_target(data.spec, target)
 
 
+def _as_read(data: Dataset, y: Any, rows: np.ndarray) -> Any:
+    """The target as people read it."""
+    if data.classes and not data.card.multilabel:
+        return np.array(data.classes, object)[y]
+    target = pick(data.raw.target, rows)
+    if data.card.task == "language":
+        return np.array(as_texts(data.spec, target[:]), object)
+    return np.asarray(target) if data.card.multilabel else target
+
+
 def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray) -> Part:
     y, rows = _target(task, data, name), data.rows[name]
-    answers = predictions.answers(task, outputs, reading)
+    answers, y_train = predictions.answers(task, outputs, reading), _target(task, data, "train")
+    rolling = {"backtest": forecasts.backtest(task, data, rows, y, outputs)} if isinstance(task, Forecasting) and name == "test" else {}
     return Part(
         name=name,
         rows=rows,
         y=y,
-        target=np.array(data.classes, object)[y] if data.classes else pick(data.raw.target, rows),
+        target=_as_read(data, y, rows),
         outputs=outputs,
         answers=answers,
-        metrics=task.measure(outputs, y, answers),
-        baseline=baseline_metrics(task, _target(task, data, "train"), y),
+        metrics={**task.measure(outputs, y, answers), **rolling},
+        baseline=baseline_metrics(task, y_train, y),
+        baselines={one: metrics_of(task, said, y, task.baseline_reading()) for one, said in task.more_baselines(y_train, y).items()},
     )

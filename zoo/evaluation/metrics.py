@@ -27,6 +27,8 @@ def baseline_metrics(task: Task, y_train: Any, y: Any) -> dict[str, Any]:
     would be made of that.
     """
     outputs, reading = task.baseline(y_train, y), task.baseline_reading()
+    if outputs is None:
+        return {}
     if isinstance(task, Forecasting):
         return task.measure(outputs, y, read(task, outputs, reading))
     one = read(task, outputs[:1], reading)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.assembly import Opened
 from zoo.data import Dataset
 from zoo.runs import Run
 from zoo.tasks import Task
@@ -25,6 +26,7 @@ class Part:
         answers: by name, (n,) each; `scores` (n, classes), `forecast` (n, horizon, targets).
         metrics: of the model.
         baseline: of whoever looks at no input, or repeats the last value.
+        baselines: of what else the task names beside it, by name.
     """
 
     name: str
@@ -35,11 +37,29 @@ class Part:
     answers: dict[str, np.ndarray]
     metrics: dict[str, Any]
     baseline: dict[str, Any]
+    baselines: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a generative model draws.
+
+    Attributes:
+        samples: as the model gives them, float32 (n, …).
+        labels: the class numbers that it was told, (n,), or None.
+        classifier: whose features the scores are of, or None.
+        alarms: what is wrong with it, in words.
+    """
+
+    samples: np.ndarray
+    labels: np.ndarray | None
+    classifier: dict[str, Any] | None
+    alarms: list[str]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A run with its data, its reading, and its two splits."""
+    """A run with its data, its reading, its two splits, and its model, opened."""
 
     run: Run
     task: Task
@@ -47,3 +67,5 @@ class Judged:
     reading: dict[str, Any]
     val: Part
     test: Part
+    opened: Opened
+    generated: Generated | None = None

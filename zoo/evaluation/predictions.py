@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,30 @@ BATCH = 256  # examples a call of the model
 CHUNK = 16_384  # rows of answers at a time
 
 
-def forward(opened: Opened) -> Callable[[Raw, np.ndarray], np.ndarray]:
-    """A function of raw examples and their row numbers that gives the model's outputs, float32 (n, …).
+def forward(opened: Opened, give: Callable[[Any, tf.Tensor], tf.Tensor] | None = None) -> Callable[[Raw, np.ndarray, Any], np.ndarray]:
+    """A function of raw examples, their row numbers and their encoded target that gives the task's outputs, float32 (n, …).
 
-    It takes the way of the served graph, raw values first, and never holds more than a batch of inputs.
+    It takes the way of the served graph, raw values first, and never holds more than a batch of inputs. `give` makes something else
+    than the outputs of what the model takes and the encoded target.
     """
+    give = give or partial(opened.task.outputs, opened.model)
     inputs = {name: tf.TensorSpec((None, *shape), dtype) for name, (shape, dtype) in preprocess.inputs_of(opened.spec).items()}
 
-    def answer(values: dict[str, tf.Tensor]) -> tf.Tensor:
-        return tf.cast(opened.model(opened.graph(values), training=False), tf.float32)
+    def answer(values: dict[str, tf.Tensor], y: tf.Tensor) -> tf.Tensor:
+        return give(opened.graph(values), y)
 
-    call = tf.function(answer, autograph=False).get_concrete_function(inputs)
+    traced = tf.function(answer, autograph=False)
 
-    def outputs(raw: Raw, rows: np.ndarray) -> np.ndarray:
-        found = np.empty((len(rows), *opened.model.output_shape[1:]), np.float32)
+    def outputs(raw: Raw, rows: np.ndarray, y: Any) -> np.ndarray:
+        call, pieces = traced.get_concrete_function(inputs, tf.TensorSpec((None, *y.shape[1:]), y.dtype)), []
         for start in range(0, len(rows), BATCH):
             features = raw.take(rows[start : start + BATCH])
-            values = {served: preprocess.as_tensor(features[name]) for name, served in preprocess.served_names(opened.spec).items()}
-            found[start : start + BATCH] = call(values).numpy()
-        return found
+            values = {
+                served: tf.cast(preprocess.as_tensor(features[name]), inputs[served].dtype)
+                for name, served in preprocess.served_names(opened.spec).items()
+            }
+            pieces.append(call(values, tf.constant(y[start : start + BATCH])).numpy())
+        return np.concatenate(pieces)
 
     return outputs
 
@@ -63,7 +69,8 @@ def _as_text(values: np.ndarray, known: dict[bytes, str]) -> np.ndarray:
 
 
 def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
-    """A row an example: split, id (row number in the source), target, and the answers; `scores` is a column a class.
+    """A row an example: split, id (row number in the source), target, and the answers; `scores` is a column a class, and of several
+    values target and answer are a column each, `target_NAME` and `value_NAME`.
 
     Of a forecast target and answer are a column a target each, `target_NAME` and `forecast_NAME`, a list of the steps in each cell.
 
@@ -81,20 +88,24 @@ def write(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
 
 def _write_answers(path: Path, task: Task, ids: np.ndarray, parts: list[Part]) -> None:
     numbers, text = pa.float32(), pa.string()
-    scores = score_columns(getattr(task, "classes", ()))
-    fields = [("split", text), ("id", pa.int64()), ("target", text if parts[0].target.dtype == object else pa.float64())]
-    for name, dtype in task.served().items():
-        fields += [(one, text if dtype == "string" else numbers) for one in (scores if name == "scores" else [name])]
+    several = {"scores": score_columns(getattr(task, "classes", ()))}
+    several |= {name: [f"{name}_{one}" for one in identifiers(getattr(task, "columns", [])).values()] for name in ("target", "value")}
+    cells = {"target": parts[0].target, **parts[0].answers}
+    names = {name: several[name] if values.ndim > 1 else [name] for name, values in cells.items()}
+    fields = [("split", text), ("id", pa.int64())]
+    fields += [(one, text if parts[0].target.dtype == object else pa.float64()) for one in names["target"]]
+    for name, values in parts[0].answers.items():
+        kind = text if values.dtype == object else pa.bool_() if values.dtype == bool else numbers
+        fields += [(one, kind) for one in names[name]]
     schema = pa.schema(fields)
     with pq.ParquetWriter(path, schema) as file:
         for part in parts:
             for start in range(0, len(part.rows), CHUNK):
                 span = slice(start, start + CHUNK)
-                said = {name: values[span] for name, values in part.answers.items()}
-                if "scores" in said:
-                    said |= dict(zip(scores, said.pop("scores").T, strict=True))
                 rows = part.rows[span]
-                columns = {"split": [part.name] * len(rows), "id": ids[rows], "target": part.target[span], **said}
+                columns: dict[str, Any] = {"split": [part.name] * len(rows), "id": ids[rows]}
+                for name, values in {"target": part.target, **part.answers}.items():
+                    columns |= dict(zip(names[name], values[span].reshape(len(rows), -1).T, strict=True))
                 file.write_batch(pa.record_batch(columns, schema=schema))
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +9,23 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from zoo.config.metrics import METRICS, split_metric
-from zoo.evaluation import examples, figures
+from zoo.config.metrics import METRICS, TASK_FACTS, split_metric
+from zoo.evaluation import about, anomalies, examples, figures, writing
 from zoo.evaluation.parts import Judged
+from zoo.tasks import Reconstruction
 
-HEADLINE = {
-    "classification": ("accuracy", "f1_macro", "roc_auc", "log_loss"),
-    "binary": ("accuracy", "roc_auc", "f1_macro", "log_loss"),
-    "regression": ("mae", "rmse", "r2"),
-    "forecasting": ("mse", "mae_raw", "smape", "mase"),
-}
 MEANING = {
     "accuracy": "answers that are right",
     "balanced_accuracy": "answers that are right, each class counting alike",
     "top_5_accuracy": "the truth is among the five likeliest",
     "precision_macro": "of what was said, how much is right",
     "recall_macro": "of what is true, how much was found",
+    "precision": "of the alarms, how many are right",
+    "recall": "of the anomalies, how many were found",
+    "f1": "precision and recall in one",
+    "event_precision": "of events that were found and of false alarms, the share of the first",
+    "event_recall": "of the labelled events, how many hold an alarm",
+    "event_f1": "both in one: several alarms in one event count once",
     "f1_macro": "precision and recall in one, each class alike",
     "f1_weighted": "precision and recall in one, classes by their size",
     "roc_auc": "how well the scores rank",
@@ -36,16 +34,19 @@ MEANING = {
     "mse": "mean of the squared errors",
     "rmse": "root of the mean squared error: large ones weigh more",
     "r2": "share of the variance that is explained",
+    "elbo": "the bound of -log p(example), in nats",
+    "reconstruction": "its part that decoding loses, in nats",
+    "kl": "its part that the code says, in nats",
+    "nll": "-log p(example) by importance weights, in nats",
+    "fid": "how far samples are from real ones, in a classifier's features",
+    "kid": "the same, for few examples as good; around 0 is none",
+    "fid_of_val": "fid of real images, those of val: who draws perfectly gets this",
+    "nats": "how much each next token surprises, in natural logarithms",
+    "perplexity": "e to the nats: as if one guessed among so many tokens",
     "mae_raw": "mean size of the errors",
     "rmse_raw": "root of the mean squared error: large ones weigh more",
     "smape": "errors as a share of the values' size, 0 to 2",
     "mase": "errors beside those of repeating the last season; below 1 is better than that",
-}
-IN_UNITS = {"classification": (), "regression": ("mae", "rmse"), "forecasting": ("mae_raw", "rmse_raw")}
-LOSS = {
-    "classification": "what training made small: the log_loss before the temperature",
-    "regression": "what training made small: the mse of the standardised target",
-    "forecasting": "what training made small: the mse of the standardised values",
 }
 CAPTIONS = {
     "learning_curves": "Learning curves: the loss, and the metric that is logged beside it, on the training and the val split.",
@@ -54,10 +55,18 @@ CAPTIONS = {
     "roc": "ROC: found of the true ones, against false alarms, as the threshold moves.",
     "precision_recall": "Precision against recall, as the threshold moves.",
     "forecasts": "Forecasts of test windows, spread over the split: what was seen, what came, and what was said.",
-    "steps": "The error at each step ahead, beside that of repeating the last value.",
+    "steps": "The error at each step ahead, beside that of the baselines.",
+    "backtest": "The error as the forecasts' origin rolls over the test split, beside that of the baselines.",
+    "anomalies": "Test series: what is labelled is shaded, a mark is the end of a window that gives an alarm; below it the score.",
+    "scores": "How the scores are spread; above the threshold, fitted on val, is an alarm.",
+    "reconstructions": "Test examples and what the model makes of them, the highest scores first.",
+    "samples": "Samples of the model, as they come.",
+    "between": "What codes become on the way from one to another: a model that has learned no more than its examples would jump.",
+    "decoded": "Test examples, and what the mean of their codes is decoded to.",
+    "embedding": "What the encoder makes of test examples, on a plane.",
+    "places": "The nats of the next token by how many were seen before it in the window, beside those of the tokens' frequencies alone.",
     "residuals": "What was said against what is true, and the spread of the errors.",
 }
-MUCH_WAITING = 0.3  # of an epoch
 IMAGES, ROWS, COLUMNS, CLASSES, PAIRS = 24, 12, 8, 20, 8  # what is shown at most
 
 
@@ -74,16 +83,21 @@ def render(judged: Judged, drawn: dict[str, Path]) -> str:
         card=judged.data.card,
         sentence=_sentence(judged),
         goal=_goal(judged),
+        alarms=judged.generated.alarms if judged.generated else [],
         headline=_headline(judged),
         baseline_name=judged.task.baseline_name,
+        baselines=[judged.task.baseline_name, *judged.test.baselines],
+        backtest=judged.test.metrics.get("backtest", []),
         metrics=_metrics(judged),
         classes=_classes(judged),
         pairs=_confused(judged),
+        targets=judged.test.metrics.get("per_target", {}),
         drawings=drawings,
         images=_images(judged),
         table=_worst_rows(judged),
-        sections={"Data": _data(judged), "Model": _model(judged), "Training": _training(judged), "Made with": _versions(judged)},
-        commands=_commands(judged),
+        samples=writing.samples(judged),
+        sections=about.sections(judged),
+        commands=about.commands(judged),
     )
 
 
@@ -102,11 +116,22 @@ def number(value: float | None) -> str:
 def _sentence(judged: Judged) -> str:
     data, sizes = judged.data, {name: f"{len(rows):,}" for name, rows in judged.data.rows.items()}
     what = {"image": "images", "table": "rows", "text": "texts", "audio": "sounds", "series": "series"}[data.card.kind]
+    what = "windows" if data.card.series and data.card.series.columns else what
     model = judged.run.experiment.model.name
     aim = f"to predict {data.card.target.name}"
-    if data.classes:
+    if data.card.multilabel:
+        aim = f"which of {len(data.classes or ())} labels of {data.card.target.name} hold"
+    elif data.classes:
         aim = f"to tell {len(data.classes)} classes of {data.card.target.name} apart"
         aim = f"to tell {' from '.join(data.classes)} ({data.card.target.name})" if len(data.classes) == 2 else aim
+    if isinstance(judged.task, Reconstruction):
+        normal, sizes["train"] = judged.task.normal, f"{len(anomalies.learned(judged.task, data)):,}"
+        aim = "to reconstruct" if normal is None else f"to reconstruct what is {(data.classes or ())[normal]}"
+    if judged.task.name == "generation":
+        return f"{model} learned to draw {what} from {sizes['train']}, and is measured beside {sizes['test']} that it had never seen."
+    if judged.task.name == "language":
+        aim, what = "to go on with a text", f"windows of {data.spec['length']} {data.spec['tokens']}s"
+        return f"{model} learned {aim} from {sizes['train']} {what}, and is measured on {sizes['test']} that it had never seen."
     return f"{model} learned {aim} from {sizes['train']} {what}, and answers for {sizes['test']} that it had never seen."
 
 
@@ -120,14 +145,14 @@ def _goal(judged: Judged) -> dict[str, Any] | None:
 
 def _headline(judged: Judged) -> list[dict[str, Any]]:
     goal = judged.run.experiment.goal
-    usual = HEADLINE["binary" if judged.data.num_classes == 2 else judged.task.name]
+    usual = [name for name in TASK_FACTS[judged.task.name].headline if judged.test.metrics.get(name) is not None]
     names = list(dict.fromkeys([*([split_metric(goal.metric)[1]] if goal else []), *usual]))[:4]
     return [_beside(judged, name) for name in names]
 
 
 def _beside(judged: Judged, name: str) -> dict[str, Any]:
     """A metric of test beside the baseline's, with the lengths of their bars in percent."""
-    value, base = judged.test.metrics[name], judged.test.baseline[name]
+    value, base = judged.test.metrics[name], judged.test.baseline.get(name)
     known = [max(one, 0.0) for one in (value, base) if one is not None]
     whole = 1.0 if METRICS[judged.task.name][name] == "max" else max([*known, 1e-12])
     width, base_width = (0.0 if one is None else 100 * min(max(one, 0.0) / whole, 1.0) for one in (value, base))
@@ -136,11 +161,11 @@ def _beside(judged: Judged, name: str) -> dict[str, Any]:
 
 def _meaning(judged: Judged, name: str) -> str:
     if name == "loss":
-        return LOSS[judged.task.name]
+        return TASK_FACTS[judged.task.name].loss
     if judged.task.name == "forecasting" and name in ("mae", "mse"):
         return f"{MEANING[name]}, scaled"
     unit = judged.data.card.target.unit
-    return f"{MEANING[name]}, in {unit}" if unit and name in IN_UNITS[judged.task.name] else MEANING[name]
+    return f"{MEANING[name]}, in {unit}" if unit and name in TASK_FACTS[judged.task.name].in_units else MEANING[name]
 
 
 def _metrics(judged: Judged) -> list[dict[str, Any]]:
@@ -152,10 +177,10 @@ def _metrics(judged: Judged) -> list[dict[str, Any]]:
             "meaning": _meaning(judged, name),
             "test": judged.test.metrics[name],
             "val": judged.val.metrics[name],
-            "baseline": judged.test.baseline[name],
+            "baselines": [one.get(name) for one in (judged.test.baseline, *judged.test.baselines.values())],
         }
         for name, way in METRICS[judged.task.name].items()
-        if not (few and name == "top_5_accuracy")
+        if name in judged.test.metrics and not (few and name == "top_5_accuracy")
     ]
 
 
@@ -176,119 +201,15 @@ def _confused(judged: Judged) -> list[dict[str, Any]]:
 
 
 def _images(judged: Judged) -> list[dict[str, Any]]:
-    if judged.data.card.kind not in examples.PICTURED or judged.data.card.task == "forecasting":
+    if judged.data.card.kind not in examples.PICTURED or judged.task.name in ("forecasting", "reconstruction", "generation"):
         return []
     return [{"example": one, "uri": examples.data_uri(judged, one.row)} for one in examples.worst(judged, IMAGES)]
 
 
 def _worst_rows(judged: Judged) -> dict[str, Any] | None:
-    if judged.data.card.kind in examples.PICTURED:
+    if judged.data.card.kind in examples.PICTURED or judged.task.name in ("language", "generation"):
         return None
     every = list(judged.data.card.columns or ["text"])
     names = every[:COLUMNS]
     rows = [{"example": one, "cells": examples.cells(judged, one.row, names)} for one in examples.worst(judged, ROWS)]
     return {"columns": names, "left_out": len(every) - len(names), "rows": rows}
-
-
-def _data(judged: Judged) -> list[tuple[str, str]]:
-    card, record = judged.data.card, judged.run.data
-    sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in judged.data.rows.items())
-    source = f"{card.source.kind}: {getattr(card.source, 'name', '')}".rstrip(": ")
-    files = [("file", f"{name}, sha256 {digest}") for name, digest in record["files"].items()]
-    told = [
-        ("dataset", f"{card.name}: {card.title}"),
-        ("examples", judged.data.describe()),
-        ("split", f"{sizes} ({card.split.kind})"),
-        ("target", card.target.name + (f" ({card.target.unit})" if card.target.unit else "")),
-        ("source", source),
-        *files,
-        ("licence", card.licence),
-        ("citation", card.citation),
-        ("homepage", card.homepage),
-        ("fingerprint", record["fingerprint"]),
-    ]
-    return [(term, text) for term, text in told if text]
-
-
-def _model(judged: Judged) -> list[tuple[str, str]]:
-    model, facts = judged.run.experiment.model, judged.run.facts
-    reading = {name: value for name, value in judged.reading.items() if name in ("temperature", "threshold")}
-    return [
-        ("model", model.name),
-        *([("parameters", f"{facts['params']:,}")] if "params" in facts else []),
-        ("takes", f"{judged.data.spec['modality']} of {_shape(judged)}"),
-        *((name, _plain(value)) for name, value in model.hparams.items()),
-        *((name, f"{value:.4g} (fitted on val)") for name, value in reading.items()),
-    ]
-
-
-def _shape(judged: Judged) -> str:
-    shape = judged.data.input_shape
-    parts = shape.values() if isinstance(shape, dict) else [shape]
-    return " and ".join(" x ".join(map(str, part)) for part in parts)
-
-
-def _training(judged: Judged) -> list[tuple[str, str]]:
-    part, facts = judged.run.experiment.train, judged.run.facts
-    stop = part.early_stopping
-    told = [
-        ("epochs", f"{facts.get('epochs', len(judged.run.history))} of at most {part.epochs}"),
-        ("kept", f"epoch {facts['best_epoch']}, the best by {part.best_metric}" if facts.get("best_epoch") else None),
-        ("batch size", str(part.batch_size)),
-        ("optimizer", _settings(part.optimizer.model_dump())),
-        ("schedule", _settings(part.schedule.model_dump())),
-        ("early stopping", f"{stop.monitor}, patience {stop.patience}" if stop else "none"),
-        ("augmentation", ", ".join(_settings(step.model_dump()) for step in judged.data.card.augment)),
-        ("imbalance", judged.run.experiment.imbalance),
-        ("input", _waiting(facts)),
-        ("seed", str(part.seed)),
-        ("precision", part.precision),
-        ("threads", str(facts["threads"]) if "threads" in facts else None),
-        ("from", _when(facts.get("started"))),
-        ("to", _when(facts.get("finished"))),
-    ]
-    return [(term, text) for term, text in told if text]
-
-
-def _waiting(facts: dict[str, Any]) -> str | None:
-    """How much of training was waiting for data."""
-    share = facts.get("waits_for_data")
-    if share is None:
-        return None
-    told = f"{100 * share:.0f} % of an epoch waits for data"
-    return f"{told}: it is bound by its input, not by the model" if share > MUCH_WAITING else told
-
-
-def _settings(choice: dict[str, Any]) -> str:
-    own = [f"{key} {_plain(value)}" for key, value in choice.items() if key != "name"]
-    return f"{choice['name']} ({', '.join(own)})" if own else str(choice["name"])
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return ", ".join(map(_plain, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _when(stamp: str | None) -> str | None:
-    return f"{datetime.fromisoformat(stamp):%Y-%m-%d %H:%M:%S} UTC" if stamp else None
-
-
-def _versions(judged: Judged) -> list[tuple[str, str]]:
-    facts = judged.run.facts
-    told: Iterable[tuple[str, Any]] = [
-        *facts.get("versions", {}).items(),
-        ("python", facts.get("python")),
-        ("platform", facts.get("platform")),
-    ]
-    return [(name, str(text)) for name, text in told if text]
-
-
-def _commands(judged: Judged) -> list[tuple[str, str]]:
-    run, file = judged.run, {"image": "one.png", "audio": "one.wav", "series": "new.npy"}.get(judged.data.card.kind, "new.csv")
-    folder = shlex.quote(str(run.path))
-    return [
-        ("make a bundle of it that TensorFlow Serving reads, with a proof", f"zoo export {folder}"),
-        ("ask it, with raw values", f"zoo predict {folder} {file}"),
-        ("train it again", f"zoo run {shlex.quote(run.name)}"),
-    ]

@@ -22,15 +22,28 @@ LACKING = 4  # of them, with a missing cell where the split has such rows
 def golden(run: Run, opened: Opened) -> Golden:
     """The run's own answers to raw examples of its test split, for every signature."""
     columns = draw(run, opened.spec)
-    inputs, answers = {"serving_default": columns}, {"serving_default": opened.answer(columns)}
+    inputs = inputs_of(opened, columns)
+    answers = {name: _answers(opened, name, values) for name, values in inputs.items()}
+    if not opened.takes_files:
+        return Golden(inputs, answers)
     if opened.spec["kind"] == "image":
         pixels = np.clip(np.rint(columns["image"] * opened.spec["scale"] + opened.spec["offset"]), 0, 255)
         inputs["serving_bytes"] = {"bytes": _files(pixels)}
         answers["serving_bytes"] = _answers_to_pixels(opened, pixels.astype(np.float32))
-    elif opened.spec["kind"] == "audio":
+    else:
         inputs["serving_bytes"] = {"bytes": _sounds(columns["audio"], opened.spec["sampling_rate"])}
         answers["serving_bytes"] = opened.answer(inputs["serving_bytes"])
     return Golden(inputs, answers)
+
+
+def inputs_of(opened: Opened, columns: Arrays) -> dict[str, Arrays]:
+    """What each signature is asked: examples, or what its task draws."""
+    return {name: one.golden() if one.golden else columns for name, one in opened.signatures.items()}
+
+
+def _answers(opened: Opened, signature: str, values: Arrays) -> Arrays:
+    call = tf.function(lambda given: opened.call(signature, given), autograph=False)
+    return in_batches(lambda part: call(opened.tensors(signature, part)), values, COUNT)
 
 
 def draw(run: Run, spec: preprocess.Spec) -> Arrays:
@@ -81,9 +94,11 @@ def neutral(opened: Opened) -> dict[str, Arrays]:
     columns: dict[str, Any] = {}
     for name, one in served_inputs(spec).items():
         columns[name] = np.array([""], object) if one["dtype"] == "string" else np.full((1, *one["shape"]), fill.get(name, 0.0), np.float32)
-    inputs = {"serving_default": columns}
+    inputs = inputs_of(opened, columns)  # what is drawn says nothing of anybody either
+    if not opened.takes_files:
+        return inputs
     if spec["kind"] == "image":
         inputs["serving_bytes"] = {"bytes": _files(np.zeros((1, *spec["shape"])))}
-    elif spec["kind"] == "audio":
+    else:
         inputs["serving_bytes"] = {"bytes": _sounds(np.zeros((1, spec["samples"]), np.float32), spec["sampling_rate"])}
     return inputs

@@ -16,6 +16,7 @@ from zoo.assembly import Opened, served_inputs
 from zoo.errors import ProofError
 from zoo.exporting.quiet import quietly
 from zoo.runs import write_json
+from zoo.tasks import Signature
 
 OPSET = 18  # what tf2onnx takes and onnxruntime runs; tf2onnx refuses 21
 
@@ -43,23 +44,44 @@ HOW = [
     "For modality 'vector' the places follow the numbers one-hot, each over its number of places; for 'table' they are 'categories', int32,"
     " beside 'numbers'.",
     "The result goes into model.onnx as 'features'. Its answer is final: 'scores' are probabilities (temperature applied),"
-    " 'value' is in the target's units.",
+    " 'value' is in the target's units, of several in the order of columns; 'anomaly' is whether 'score' is above the threshold.",
+    "generator and decoder: z, standard normal, and of a conditional model label, a class number from 0, to sample, pixels 0..255 of an"
+    " image. Nothing checks label here: one that does not exist gives an error or nonsense. encoder: the code's mean as embedding.",
     "label: with two classes the second one where its score >= threshold, else the first; with more, the class of the highest score."
-    " probability is the label's score.",
+    " probability is the label's score. With multilabel: each class whose score >= its threshold, joined by separator, '' where none is;"
+    " probability is the product of these scores, and of 1 - score of the others.",
 ]
 
 
 def write(opened: Opened, folder: Path) -> None:
-    """Writes `model.onnx` (`features` -> `scores` or `value`) and `preprocess.json`. Raises ProofError where tf2onnx gives up."""
+    """Writes `model.onnx` (`features` -> `scores` or `value`), a file for each other signature, and `preprocess.json`.
+
+    Raises:
+        ProofError: tf2onnx gives up.
+    """
 
     def numbers(features: Any) -> dict[str, Any]:
-        return opened.task.numbers(tf.cast(opened.model(features, training=False), tf.float32), opened.reading)
+        return opened.task.numbers(opened.task.outputs(opened.model, features), opened.reading)
 
     folder.mkdir(exist_ok=True)
-    convert(numbers, features_of(opened.model), folder / "model.onnx")
+    for name, signature in opened.signatures.items():
+        of_examples = not signature.inputs
+        function = numbers if of_examples and name == "serving_default" else signature.call
+        convert(function, features_of(opened.model) if of_examples else specs_of(signature), folder / file_of(name))
     spec = {key: value for key, value in opened.spec.items() if key != "target"}
-    facts = {"how": HOW, "inputs": served_inputs(opened.spec), "preprocess": spec, "reading": opened.reading}
+    taken = {name: "inputs" if one.inputs else "examples" for name, one in opened.signatures.items()}
+    facts = {"how": HOW, "inputs": served_inputs(opened.spec), "preprocess": spec, "reading": opened.reading, "signatures": taken}
     write_json(folder / "preprocess.json", facts)
+
+
+def file_of(signature: str) -> str:
+    """The ONNX file of a signature."""
+    return "model.onnx" if signature == "serving_default" else f"{signature}.onnx"
+
+
+def specs_of(signature: Signature) -> Any:
+    """What a signature takes that takes no examples."""
+    return {name: tf.TensorSpec((None, *shape), dtype, name=name) for name, (shape, dtype) in signature.inputs.items()}
 
 
 def features_of(model: keras.Model) -> Any:

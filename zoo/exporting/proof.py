@@ -53,7 +53,7 @@ def prove(folder: Path, golden: Golden) -> dict[str, dict[str, Any]]:
     manifest = read_json(folder / MANIFEST)
     runtimes = {
         "saved_model": lambda: saved_model(folder),
-        "onnx": lambda: {"serving_default": onnx(folder.with_name(f"{folder.name}.formats"))},
+        "onnx": lambda: onnx(folder.with_name(f"{folder.name}.formats")),
     }
     unit = np.asarray(manifest["reading"].get("std", 1.0))  # of a forecast one a target
     return {kind: _replay(kind, runtimes[kind](), golden, unit) for kind in manifest["proof"]}
@@ -81,15 +81,20 @@ def saved_model(folder: Path) -> dict[str, Answerer]:
     return {name: answerer(name) for name in loaded.signatures}
 
 
-def onnx(formats: Path) -> Answerer:
-    """`model.onnx` by onnxruntime, between the NumPy twin's two halves."""
-    spec, run = read_json(formats / "preprocess.json"), onnx_session(formats / "model.onnx")
+def onnx(formats: Path) -> dict[str, Answerer]:
+    """Its signatures by onnxruntime; what takes examples, between the NumPy twin's two halves."""
+    spec = read_json(formats / "preprocess.json")
 
-    def answer(columns: Arrays) -> dict[str, Any]:
-        features = twin.encode(spec, columns)
-        return twin.decode(spec, run(features if isinstance(features, dict) else {"features": features}))
+    def answerer(name: str, takes: str) -> Answerer:
+        run = onnx_session(formats / ("model.onnx" if name == "serving_default" else f"{name}.onnx"))
 
-    return answer
+        def answer(columns: Arrays) -> dict[str, Any]:
+            features = twin.encode(spec, columns)
+            return twin.decode(spec, run(features if isinstance(features, dict) else {"features": features}))
+
+        return answer if takes == "examples" else run
+
+    return {name: answerer(name, takes) for name, takes in spec["signatures"].items()}
 
 
 def onnx_session(path: Path) -> Answerer:

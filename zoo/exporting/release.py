@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.assembly import Opened, open_run, served_inputs
+from zoo.assembly import Opened, open_run
 from zoo.bundles import FORMAT_NAMES, GOLDEN, MANIFEST, WARMUP, Bundle
 from zoo.errors import ProofError, ZooError
 from zoo.exporting import deploy, examples, onnx_file, saved_model, twin, warmup
 from zoo.exporting.placing import files_of, fsync_tree, next_version, place
 from zoo.registry import known
 from zoo.runs import Run, make_folder, write_json
+from zoo.tasks import Signature
 
 log = logging.getLogger("zoo")
 
@@ -55,6 +56,7 @@ def _formats(run: Run) -> tuple[str, ...]:
     """
     wanted, fitted = run.experiment.export.formats, run.data["preprocess"]
     only = None if twin.knows(fitted) else f"nothing but TensorFlow does its preprocessing of {fitted['kind']}"
+    only = "nothing but TensorFlow makes text of the tokens that it writes" if "codes" in fitted else only
     if wanted is None:
         why = only or _unmeasured(run)
         if why:
@@ -101,12 +103,10 @@ def _build(opened: Opened, wanted: tuple[str, ...], building: Path, number: int)
 def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says before the proof."""
     run, reading = opened.run, opened.reading
-    inputs = served_inputs(opened.spec)
-    served = opened.task.served()
-    shapes = {name: ["batch", *answers["serving_default"][name].shape[1:]] for name in served}
-    signatures = {"serving_default": list(inputs)}
-    if "serving_bytes" in answers:
-        signatures["serving_bytes"] = ["bytes"]
+    inputs = opened.takes("serving_default")
+    signatures = {name: {"inputs": list(opened.takes(name)), "answers": list(one.answers)} for name, one in opened.signatures.items()}
+    if opened.takes_files:
+        signatures["serving_bytes"] = {"inputs": ["bytes"], "answers": signatures["serving_default"]["answers"]}
     return {
         "name": run.name,
         "version": number,
@@ -117,8 +117,9 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: installed(name) for name in PACKAGES},
         "inputs": inputs,
-        "answers": {name: {"dtype": dtype, "shape": shapes[name]} for name, dtype in served.items()},
-        "signatures": {name: {"inputs": taken, "answers": list(served)} for name, taken in signatures.items()},
+        "answers": _told(opened.signatures["serving_default"], answers["serving_default"]),
+        "signatures": signatures,
+        "shapes": {name: {"inputs": opened.takes(name), "answers": _told(one, answers[name])} for name, one in opened.signatures.items()},
         "classes": reading.get("classes"),
         "missing": list(run.card.missing),
         "table": run.card.table,
@@ -126,6 +127,11 @@ def _facts(opened: Opened, number: int, answers: dict[str, Any]) -> dict[str, An
         "keep_examples": run.card.keep_examples,
         "warmup": "golden examples" if run.card.keep_examples else "neutral values: the card forbids to keep examples",
     }
+
+
+def _told(signature: Signature, answers: dict[str, Any]) -> dict[str, Any]:
+    """Dtype and shape of the answers of a signature."""
+    return {name: {"dtype": dtype, "shape": ["batch", *answers[name].shape[1:]]} for name, dtype in signature.answers.items()}
 
 
 def proven(version: Path, golden: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     serving_default   columns or image, by served name -> preprocessing -> model -> reading
     serving_bytes     encoded image files -> decode -> resize -> pixels 0..255 -> model -> reading
                       WAV files -> decode -> resample -> preprocessing -> model -> reading
+    encoder, decoder, generator, generate      what a task serves besides (`zoo.tasks.base.Signature`)
 
 Shapes are checked by `tf.ensure_shape`: TensorFlow Serving checks no request against a signature's shapes, and a convolution
 that gets another rank aborts the whole process inside oneDNN.
@@ -16,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.assembly import ENCODED, Opened, served_inputs
+from zoo.assembly import Opened
 from zoo.exporting.quiet import quietly
 
 
@@ -37,18 +38,21 @@ def save(traced: dict[str, Any], folder: Path, tables: Iterable[Any] = ()) -> No
     tf.saved_model.save(module, str(folder), signatures=traced)
 
 
-def signatures(opened: Opened) -> dict[str, Any]:
-    """The served functions by name, each traced once, for any batch."""
-    wanted = served_inputs(opened.spec)
-    specs = {name: tf.TensorSpec((None, *one["shape"]), one["dtype"], name=name) for name, one in wanted.items()}
+def _traced(opened: Opened, signature: str) -> Any:
+    """One of them, which checks the shapes of what it is sent."""
+    specs = {name: tf.TensorSpec((None, *one["shape"]), one["dtype"], name=name) for name, one in opened.takes(signature).items()}
 
     @tf.function(autograph=False)
-    def serving_default(**columns: Any) -> dict[str, Any]:
-        checked = {name: tf.ensure_shape(value, specs[name].shape) for name, value in columns.items()}
-        return opened.read(opened.graph(checked))
+    def call(**columns: Any) -> dict[str, Any]:
+        return opened.call(signature, {name: tf.ensure_shape(value, specs[name].shape) for name, value in columns.items()})
 
-    traced = {"serving_default": serving_default.get_concrete_function(**specs)}
-    if opened.spec["kind"] not in ENCODED:
+    return call.get_concrete_function(**specs)
+
+
+def signatures(opened: Opened) -> dict[str, Any]:
+    """The served functions by name, each traced once, for any batch."""
+    traced = {name: _traced(opened, name) for name in opened.signatures}
+    if not opened.takes_files:
         return traced
 
     @tf.function(autograph=False)

@@ -266,7 +266,7 @@ def decode(spec: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> dict[s
 
     Args:
         spec: `preprocess.json`.
-        outputs: `scores` float32 (n, classes), or `value` float32 (n,).
+        outputs: `scores` float32 (n, classes), or `value` float32 (n,) or (n, targets).
 
     Returns:
         `label`, `probability` and `scores`; or `value`.
@@ -274,6 +274,10 @@ def decode(spec: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> dict[s
     if "scores" not in outputs:
         return dict(outputs)
     reading, scores = spec["reading"], outputs["scores"]
+    if reading.get("multilabel"):
+        holds = scores >= np.array(reading["thresholds"], np.float32)
+        texts = [reading["separator"].join(np.array(reading["classes"])[row]) for row in holds]
+        return {"label": np.array(texts), "probability": np.where(holds, scores, 1 - scores).prod(-1), "scores": scores}
     binary = len(reading["classes"]) == 2
     index = (scores[:, 1] >= np.float32(reading["threshold"])).astype(int) if binary else scores.argmax(-1)
     return {"label": np.array(reading["classes"])[index], "probability": scores[np.arange(len(scores)), index], "scores": scores}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.bundles import Bundle, Input, identifiers, score_columns
 from zoo.config.card import USUAL_MISSING
+from zoo.errors import ZooError
 from zoo.jobs import inputs
 from zoo.jobs.opening import load_trained
 from zoo.runs import Run, home
@@ -30,7 +31,7 @@ class Model:
         answer: raw values, or a list of encoded image files (bytes), to the named answers.
         classes: the names behind the columns of `scores`, if there are any.
         missing: words of a table that say that a value is missing.
-        targets: the names behind the last axis of `forecast`, if there are any.
+        targets: the names behind the last axis of `forecast`, or of a `value` of several, if there are any.
         table: how the model's own tables are read, as `Card.table` says it.
     """
 
@@ -55,8 +56,9 @@ def predict(
         bundles: where bundles are; default `ZOO_HOME`'s, else `./bundles`.
 
     Returns:
-        A DataFrame. Of classification: `label`, `probability`, and `score_CLASS` for each class; of regression: `value`, in the
-        target's units; of forecasting: `forecast_TARGET_STEP`, steps from 1. Before them `file`, where images or several files
+        A DataFrame. Of classification: `label`, `probability`, and `score_CLASS` for each class; where several labels may hold at
+        once `label` is those that do, joined (`red;round`). Of regression: `value`, in the target's units, or `value_TARGET` for
+        each of several; of forecasting: `forecast_TARGET_STEP`, steps from 1. Before them `file`, where images or several files
         were given, and `row`, the number of the data row in
         its file from 0, where tables or arrays were.
 
@@ -98,7 +100,9 @@ def _together(model: Model, files: list[Path]) -> Iterator[list[Path]]:
 def _frame(model: Model, answers: Mapping[str, np.ndarray]) -> pd.DataFrame:
     import pandas
 
-    columns: dict[str, Any] = {name: values for name, values in answers.items() if name not in ("scores", "forecast")}
+    columns: dict[str, Any] = {name: values for name, values in answers.items() if values.ndim == 1}
+    if "value" in answers and model.targets:
+        columns |= {f"value_{name}": said for name, said in zip(identifiers(list(model.targets)).values(), answers["value"].T, strict=True)}
     if "forecast" in answers:
         columns |= _steps(model.targets, answers["forecast"])
     if "scores" in answers:
@@ -133,9 +137,14 @@ def _files(values: Any) -> list[Path] | None:
 
 
 def open_model(trained: Run | Bundle) -> Model:
-    """Loads a run's model, or a bundle's SavedModel. Raises ZooError for a file that is missing or broken."""
+    """Loads a run's model, or a bundle's SavedModel.
+
+    Raises:
+        ZooError: a file is missing or broken, or the model answers no examples.
+    """
     if isinstance(trained, Bundle):
         manifest = trained.manifest
+        _check_answers(str(manifest["task"]), "z" not in manifest["inputs"], trained.path)
         return Model(
             manifest["inputs"],
             trained.predict,
@@ -149,4 +158,13 @@ def open_model(trained: Run | Bundle) -> Model:
 
     opened = open_run(trained)
     card, reading = trained.card, trained.reading
+    _check_answers(opened.task.name, opened.task.answers_examples, trained.path)
     return Model(served_inputs(opened.spec), opened.answer, reading.get("classes"), card.missing, _targets(reading), card.table)
+
+
+def _check_answers(task: str, answers: bool, path: Path) -> None:
+    """Raises ZooError for a model that answers no examples, but draws or writes."""
+    if task == "language":
+        raise ZooError(f"{path} answers no examples: it writes", f"zoo generate {path} PROMPT")
+    if not answers:
+        raise ZooError(f"{path} answers no examples: it draws samples", f"zoo sample {path}")

@@ -61,6 +61,17 @@ def command_for(card: Card) -> str:
     return f"zoo models --modality {card.gives[0]} --task {card.task}"
 
 
+def training_of(entry: registry.Entry) -> str | None:
+    """What to type to train a model: an experiment of its own, or another's with it; None where no experiment is alike."""
+    known = list(_readable())
+    own = next((one for one in known if one.model.name == entry.name), None)
+    if own:
+        return f"zoo run {own.name}"
+    alike = (one for one in known if one.task and one.task.name in entry.tasks and set(entry.modalities) & set(one.card.gives))
+    other = next(alike, None)
+    return f"zoo run {other.name} --set model={entry.name}" if other else None
+
+
 def _readable() -> Iterator[Experiment]:
     for name in shelf.names("experiments"):
         try:

@@ -54,7 +54,8 @@ def load_dataset(dataset: str | Path | Card, batch_size: int = 64, modality: str
 
     Returns:
         `.train`, `.val`, `.test`: tf.data.Datasets of (x, y), x float32 (batch, H, W, C) with pixels 0..255, or (batch, N)
-        standardised; y int32 class numbers or float32 standardised values, (batch,). Further `.card`, `.classes`,
+        standardised; y int32 class numbers or float32 standardised values, (batch,); of several labels or values at once float32
+        (batch, targets), a label 1 or 0. Further `.card`, `.classes`,
         `.num_classes`, `.input_shape`.
 
     Raises:

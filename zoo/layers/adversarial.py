@@ -87,7 +87,8 @@ class Adversarial(keras.Model):
                 raise ZooError(f"compile({key}=…): an adversarial model brings its losses itself", f"leave {key} away")
         given = keras.optimizers.get(g_optimizer or optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
         super().compile(optimizer=given, **settings)
-        other = keras.optimizers.get(d_optimizer) if d_optimizer else _copy(keras.optimizers.get(optimizer) if optimizer else given)
+        own = keras.optimizers.get(optimizer) if optimizer else given
+        other = keras.optimizers.get(d_optimizer) if d_optimizer else _copy(own, self.critic_steps)
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer) and not hasattr(other, "inner_optimizer")
         self.d_optimizer = keras.optimizers.LossScaleOptimizer(other) if scaled else other
         self.optimizer.build(self.generator.trainable_variables)  # each on its own: `fit` would give both networks' to the first
@@ -119,9 +120,22 @@ class Adversarial(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         images, labels = self._real(data)
+        g_losses, d_losses = self.measured(images, labels)[:2]
+        return self._logged(images, ops.mean(g_losses), ops.mean(d_losses))
+
+    def measured(self, images: Any, labels: Any = None) -> tuple[Any, Any, Any]:
+        """The losses of generator and discriminator, and what the latter says of the real images: float32 (batch,) each.
+
+        The noise is always the same; labels are int32 (batch,), of a conditional one.
+        """
         fakes = self._fakes(images, labels, VALIDATION_NOISE, training=False)
-        d_loss = self._d_loss(images, fakes, labels, VALIDATION_NOISE, training=False)
-        return self._logged(images, self._g_loss(fakes, labels, training=False), d_loss)
+        real, fake = self._judge(images, labels, False), self._judge(fakes, labels, False)
+        of_discriminator, of_generator = LOSSES[self.kind]
+        d_losses = of_discriminator(real, fake)[:, 0]
+        if self.gradient_penalty:
+            slopes = self.slopes(images, fakes, labels)
+            d_losses = d_losses + self.gradient_penalty * ops.square(slopes - 1)
+        return of_generator(fake)[:, 0], d_losses, real[:, 0]
 
     def slopes(self, images: Any, fakes: Any, labels: Any = None, seed: Any = VALIDATION_NOISE, training: bool = False) -> Any:
         """How steep the discriminator is, for pixels of -1..1, at a random point between each real and generated image; (batch,)."""
@@ -169,10 +183,37 @@ def _descend(optimizer: keras.Optimizer, tape: Any, loss: Any, variables: list[A
     optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
 
-def _copy(optimizer: keras.Optimizer) -> keras.Optimizer:
-    """An optimizer of the same settings; a schedule is shared, so that a callback that moves it moves both."""
+@keras.saving.register_keras_serializable("zoo")
+class Slower(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule for an optimizer that takes several steps for each of those that the schedule counts.
+
+    Args:
+        schedule: of the learning rate.
+        times: steps for one of the schedule's.
+    """
+
+    def __init__(self, schedule: Any, times: int) -> None:
+        super().__init__()
+        self.schedule, self.times = schedule, times
+
+    def __call__(self, step: Any) -> Any:
+        return self.schedule(ops.floor(ops.cast(step, "float32") / self.times))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "times": self.times}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Slower:
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["times"])
+
+
+def _copy(optimizer: keras.Optimizer, steps: int) -> keras.Optimizer:
+    """An optimizer of the same settings, which takes so many steps for each of the other's; a schedule is shared, so that a callback
+    that moves it moves both."""
     rate = getattr(optimizer, "_learning_rate", None)
-    schedule = {"learning_rate": rate} if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else {}
+    schedule = {}
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        schedule = {"learning_rate": Slower(rate, steps) if steps > 1 else rate}
     copy = type(optimizer).from_config(optimizer.get_config() | schedule)
     unfading = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)  # stands in no config of Keras
     if unfading:

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.errors import ZooError
 from zoo.layers.backbone import application, is_paper
+from zoo.layers.trunk import take
 from zoo.registry import weights as files
+from zoo.runs import Run, find
 
 IMAGENET = "imagenet"
+ID = re.compile(r"\d{8}-\d{6}(-\d+)?")
+
+
+def run_named(weights: str | None, root: Path, modality: str) -> Run | None:
+    """The finished run that `model.weights` names by its folder, its ID or `NAME@last`; None for other weights.
+
+    Raises:
+        ZooError: there is no such run, it is not finished, or its model takes another modality.
+    """
+    if weights is None or not (ID.fullmatch(weights) or "@" in weights or Path(weights, "run.json").is_file()):
+        return None
+    run = find(weights, root)
+    run.needs_finished()
+    theirs = run.data["preprocess"]["modality"]
+    if theirs != modality:
+        raise ZooError(f"model.weights: the model of {run.path} takes {theirs}, and this one {modality}", "weights mean nothing elsewhere")
+    return run
+
+
+def started_from_weights(model: keras.Model, weights: str, source: Run | None) -> dict[str, Any]:
+    """Takes over a run's weights where one is named; what `run.json` says of the weights that training starts from."""
+    facts: dict[str, Any] = {"given": weights}
+    if source:
+        taken = take(model, source.model, str(source.path))
+        facts |= {"run": str(source.path), "taken": str(taken), "fresh": list(taken.fresh)}
+    digest = hashlib.sha256()
+    for value in model.get_weights():
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return {**facts, "sha256": digest.hexdigest()}
 
 
 def pretrained(model: keras.Model, weights: str, facts: Mapping[str, Any], hparams: Mapping[str, Any], variant: str | None = None) -> bool:

@@ -1,6 +1,6 @@
 """Files of weights: which file holds what (`zoo/weights.json`), where it is, and what is wrong with one that does not fit.
 
-The manifest names the files of keras.applications, as Keras downloads them, and others by their sha256.
+The manifest names the files of keras.applications, as Keras downloads them, that of a benchmark, and others by their sha256.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ NOTHING = Saved("", [])
 class WeightsFile:
     """A file of the manifest.
 
-    `architecture` is a name of keras.applications, `width` its multiplier where it has one (`alpha`), `size` the side of the
-    images that it was trained on, `top` whether the classifier of ImageNet is in it. One of the hashes may be None, and both
-    where nobody published one.
+    `architecture` is a name of keras.applications or one of a benchmark, `width` its multiplier where it has one (`alpha`), `size`
+    the side of the images that it was trained on, `data` their name, `top` whether the classifier is in it. One of the hashes may
+    be None, and both where nobody published one.
     """
 
     architecture: str
@@ -60,6 +60,7 @@ class WeightsFile:
     sha256: str | None = None
     md5: str | None = None
     url: str | None = None
+    data: str = "ImageNet"
 
     def hash(self) -> tuple[str, str] | None:
         return ("sha256", self.sha256) if self.sha256 else ("md5", self.md5) if self.md5 else None
@@ -74,7 +75,7 @@ def manifest() -> list[WeightsFile]:
 
 
 def find(architecture: str, width: float | None, top: bool) -> Path:
-    """The file of an architecture's ImageNet weights: in `ZOO_DATA_DIR` or Keras's own folder, or downloaded as Keras does.
+    """The file of an architecture's published weights: in `ZOO_DATA_DIR` or Keras's own folder, or downloaded as Keras does.
 
     Raises:
         ZooError: there are no such weights, no file can be had, or one of the name is another file.
@@ -133,7 +134,7 @@ def _download(one: WeightsFile, fitting: list[WeightsFile]) -> Path:
     except Exception as error:  # Keras raises a bare Exception for a host that says no, and ValueError for another hash
         reason = printable(next(iter(str(error).splitlines()), type(error).__name__))
         raise ZooError(
-            f"cannot fetch the ImageNet weights of {one.architecture} from {host}: {reason}",
+            f"cannot fetch the {one.data} weights of {one.architecture} from {host}: {reason}",
             f"put {' or '.join(str(other) for other in fitting)} into a folder",
             "and name that folder, or one above it, in the environment variable ZOO_DATA_DIR",
             f"it is at {one.url}",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.config import yamls
 from zoo.config.card import Card
 from zoo.config.experiment import Experiment
+from zoo.config.metrics import TASK_FACTS
 from zoo.errors import ZooError, did_you_mean
 from zoo.runs.files import fsync_folder, make_folder, read_json, reason, sweep, write_json, write_text
 from zoo.shelf import check_name
@@ -80,6 +81,13 @@ class Run:
         if not all(isinstance(metrics.get(part), dict) for part in ("val", "test", "baseline")):
             raise ZooError(f"{self.path / 'metrics.json'} lacks val, test or baseline", f"write it again: zoo evaluate {self.path}")
         return metrics
+
+    @property
+    def baselines(self) -> dict[str, dict[str, Any]]:
+        """The test metrics of what the model stands beside, by name; the task's own baseline is the first."""
+        metrics = self.metrics
+        others = {name: one["test"] for name, one in metrics.get("baselines", {}).items()}
+        return {TASK_FACTS[str(self.facts["task"])].baseline: metrics["baseline"]["test"], **others}
 
     @property
     def reading(self) -> dict[str, Any]:

@@ -1,37 +1,49 @@
-"""Tasks: how an output is learned and read. A task is a class of the same few methods, a file each.
-
-facts()                              what the model's builder must know (`num_outputs`; `horizon`, `num_targets`, `season`)
-output_shape                         of the model, without the batch
-loss(), metrics()                    for `compile`
-losses(outputs, y)                   the loss of each example, NumPy
-fit_reading(outputs, y)              val -> what `reading.json` holds
-read(outputs, reading)               outputs -> the named answers, as TensorFlow in the exported graph
-numbers(outputs, reading)            the part of `read` without text, for ONNX
-served()                             the answers' names and dtypes
-measure(outputs, y, answers)         the metrics of NAMES, NumPy
-baseline(y_train, y)                 outputs of whoever looks at no input, for the examples of y; a forecast's knows the values before y
-"""
+"""Tasks: how an output is learned and read. A task is a class of the same methods (`zoo.tasks.base.Task`), a file each."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from zoo.config.experiment import TaskChoice
 from zoo.errors import ZooError, did_you_mean
+from zoo.tasks.base import Reading, Signature, Task
 from zoo.tasks.classification import Classification
 from zoo.tasks.forecasting import Forecasting
+from zoo.tasks.generation import Generation
+from zoo.tasks.language import Language
+from zoo.tasks.multilabel import Multilabel
+from zoo.tasks.reconstruction import Reconstruction
 from zoo.tasks.regression import Regression
 
-Task = Classification | Regression | Forecasting
-TASKS: dict[str, type[Task]] = {"classification": Classification, "regression": Regression, "forecasting": Forecasting}
+TASKS: dict[str, type[Task]] = {one.name: one for one in (Classification, Regression, Forecasting, Reconstruction, Generation, Language)}
 
-__all__ = ["TASKS", "Classification", "Forecasting", "Regression", "Task", "make"]
+__all__ = [
+    "TASKS",
+    "Classification",
+    "Forecasting",
+    "Generation",
+    "Language",
+    "Multilabel",
+    "Reading",
+    "Reconstruction",
+    "Regression",
+    "Signature",
+    "Task",
+    "make",
+]
 
 
-def make(name: str, target: dict[str, Any], threshold: str | None = None) -> Task:
-    """The task `name` for a fitted target: `{classes, …}`, `{mean, std, unit, …}` or `{columns, horizon, …}`.
+def make(choice: TaskChoice | str, target: dict[str, Any], input_shape: Any = None) -> Task:
+    """A task for a fitted target: `{classes, …}`, `{classes, multilabel, …}`, `{mean, std, unit, …}` or `{columns, horizon, …}`.
 
-    `threshold`, of classification, is the metric that its threshold is fitted for.
+    Args:
+        choice: its name, or what an experiment says of it.
+        target: as the preprocessing was fitted.
+        input_shape: of one example as the model takes it.
     """
-    if name not in TASKS:
-        raise ZooError(f"no task named '{name}'", did_you_mean(name, TASKS))
-    return Classification(target, threshold) if threshold else TASKS[name](target)
+    if isinstance(choice, str):
+        if choice not in TASKS:
+            raise ZooError(f"no task named '{choice}'", did_you_mean(choice, TASKS))
+        choice = TaskChoice.model_validate(choice)
+    task = Multilabel if choice.name == Multilabel.name and target.get("multilabel") else TASKS[choice.name]
+    return task(target, choice, input_shape)

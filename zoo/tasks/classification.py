@@ -13,19 +13,20 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from zoo.config.experiment import TaskChoice
 from zoo.tasks import labels
+from zoo.tasks.base import Reading, Task
 
-Reading = dict[str, Any]
 PRIOR = 0.5  # standard deviation of log temperature before anything is seen: a small, all-right val set moves it little
 
 
-class Classification:
+class Classification(Task):
     """Learns class numbers (int32, (batch,)) from logits (float32, (batch, num_outputs))."""
 
     name = "classification"
 
-    def __init__(self, target: dict[str, Any], threshold: str = "f1_macro") -> None:
-        self.threshold = threshold  # the metric that it is the best for, on val
+    def __init__(self, target: dict[str, Any], choice: TaskChoice | None = None, input_shape: Any = None) -> None:
+        self.threshold = str((choice and choice.threshold) or "f1_macro")  # the metric that it is the best for, on val
         self.classes: list[str] = list(target["classes"])
         self.binary = len(self.classes) == 2
 
@@ -62,7 +63,7 @@ class Classification:
         temperature = self._temperature(outputs, y)
         reading: Reading = {"task": self.name, "classes": self.classes, "temperature": temperature}
         if self.binary:
-            reading["threshold"] = _threshold(np.asarray(self.scores(outputs, reading))[:, 1], y, self.threshold)
+            reading["threshold"] = best_threshold(np.asarray(self.scores(outputs, reading))[:, 1], y, self.threshold)
         return reading
 
     def _temperature(self, outputs: np.ndarray, y: np.ndarray) -> float:
@@ -155,7 +156,7 @@ def _two_sided(outputs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros_like(outputs), outputs], -1) if outputs.shape[-1] == 1 else outputs
 
 
-def _threshold(positive: np.ndarray, y: np.ndarray, metric: str) -> float:
+def best_threshold(positive: np.ndarray, y: np.ndarray, metric: str) -> float:
     """The probability (a float32) from which the second class is said: best by the metric, and of equals the one nearest to a half."""
     order = np.argsort(positive, kind="stable")
     values, truth = positive[order], y[order]
@@ -176,10 +177,13 @@ def _threshold(positive: np.ndarray, y: np.ndarray, metric: str) -> float:
 
 
 def _quality(metric: str, below: Any, ones_below: Any, ones: Any, size: int) -> Any:
-    """Accuracy, or twice the macro F1, where the first class is said of the `below` lowest of `size` examples."""
+    """Accuracy, half the F1 of the second class, or twice the macro F1, where the first class is said of the `below` lowest of `size`
+    examples."""
     hit0, hit1 = below - ones_below, ones - ones_below
     if metric == "accuracy":
         return (hit0 + hit1) / size
+    if metric == "f1":
+        return hit1 / (size - below + ones)
     return hit1 / (size - below + ones) + hit0 / (below + size - ones)
 
 

@@ -9,11 +9,14 @@ import keras
 import numpy as np
 from keras import ops
 
-Reading = dict[str, Any]
+from zoo.config.experiment import TaskChoice
+from zoo.tasks.base import Reading, Task
+
 PART = 4096  # windows that are measured at once
+SEASONAL = "seasonal naive"
 
 
-class Forecasting:
+class Forecasting(Task):
     """Learns scaled values (float32, (batch, horizon, targets)) from as many outputs by squared error.
 
     `y` of NumPy methods is Windows (n, horizon, targets) of scaled values, never all of it at once.
@@ -21,7 +24,7 @@ class Forecasting:
 
     name = "forecasting"
 
-    def __init__(self, target: dict[str, Any]) -> None:
+    def __init__(self, target: dict[str, Any], choice: TaskChoice | None = None, input_shape: Any = None) -> None:
         self.columns: list[str] = list(target["columns"])
         self.history, self.horizon, self.unit = int(target["history"]), int(target["horizon"]), target.get("unit")
         self.mean, self.std, self.log = list(target["mean"]), list(target["std"]), bool(target["log"])
@@ -35,10 +38,10 @@ class Forecasting:
     def output_shape(self) -> tuple[int, ...]:
         return (self.horizon, len(self.columns))
 
-    def loss(self) -> keras.Loss:
+    def loss(self, imbalance: str | None = None) -> keras.Loss:
         return keras.losses.MeanSquaredError()
 
-    def metrics(self) -> list[keras.Metric]:
+    def metrics(self, imbalance: str | None = None) -> list[keras.Metric]:
         """What Keras logs each epoch: the absolute error of the scaled values."""
         return [keras.metrics.MeanAbsoluteError(name="mae")]
 
@@ -58,7 +61,8 @@ class Forecasting:
         values = outputs * ops.convert_to_tensor(reading["std"], "float32") + ops.convert_to_tensor(reading["mean"], "float32")
         return {"forecast": ops.expm1(values) if reading["log"] else values}
 
-    numbers = read  # all of it is numbers
+    def numbers(self, outputs: Any, reading: Reading) -> dict[str, Any]:
+        return self.read(outputs, reading)  # all of it is numbers
 
     def measure(self, outputs: np.ndarray, y: Any, answers: dict[str, np.ndarray]) -> dict[str, Any]:
         """Means over all windows, steps and targets: scaled, in units, and the two that have none.
@@ -91,12 +95,26 @@ class Forecasting:
         return np.expm1(values) if self.log else values
 
     def baseline(self, y_train: Any, y: Any) -> np.ndarray:
-        """The last value that is known in each history, at every step, else the mean; a history stands before its window in `y.values`."""
-        places = np.where(np.isnan(y.values), -1, np.arange(len(y.values))[:, None])
-        places = np.maximum.accumulate(places, axis=0)[y.starts - 1]
-        last = np.take_along_axis(y.values, np.maximum(places, 0), axis=0).astype(np.float32)
-        last = np.where(places >= y.starts[:, None] - self.history, last, np.float32(0))
-        return np.broadcast_to(last[:, None], (len(y), *self.output_shape))
+        """The last value that is known in each history, at every step, else the mean."""
+        return np.broadcast_to(self._seen(y, y.starts[:, None] - 1), (len(y), *self.output_shape))
+
+    def more_baselines(self, y_train: Any, y: Any) -> dict[str, np.ndarray]:
+        """The values of the last season of each history, again and again; where there is a season, and a history holds one."""
+        if not 1 < self.season <= self.history:
+            return {}
+        last = self._seen(y, y.starts[:, None] - self.season + np.arange(min(self.season, self.horizon)))
+        return {SEASONAL: last[:, np.arange(self.horizon) % self.season]}
+
+    def _seen(self, y: Any, steps: np.ndarray) -> np.ndarray:
+        """At steps (n, k) of the histories the last value that is known by then, else the mean: float32 (n, k, targets).
+
+        A history stands before its window in `y.values`.
+        """
+        known = np.where(np.isnan(y.values), -1, np.arange(len(y.values))[:, None])
+        places = np.maximum.accumulate(known, axis=0)[steps]
+        found = np.take_along_axis(y.values, np.maximum(places, 0).reshape(-1, len(self.columns)), axis=0).reshape(places.shape)
+        inside = places >= y.starts[:, None, None] - self.history
+        return np.where(inside, found.astype(np.float32), np.float32(0))
 
     def baseline_reading(self) -> Reading:
         return {"mean": self.mean, "std": self.std, "log": self.log}

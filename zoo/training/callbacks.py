@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import optimizers
+from zoo.config.experiment import LAST
 from zoo.config.metrics import METRICS, split_metric
 from zoo.data import Encoded
 from zoo.data.pipeline import batches
@@ -60,20 +62,30 @@ class MoreMetrics(keras.callbacks.Callback):
     def __init__(self, task: Task, val: Encoded, names: set[str], batch_size: int) -> None:
         super().__init__()
         self.task, self.names, self.y = task, sorted(names), val.y
-        self.batches = batches(val, batch_size) if names else None
+        self.val = replace(val, pair=None)
+        self.batch_size = batch_size
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        logs["val_loss"] -= float(sum(self.model.losses))  # Keras adds the penalties of L2; val.loss is the task's, as in metrics.json
+        penalised = [one for one in self.model.trainable_weights if one.regularizer is not None]
+        # Keras adds the penalties of weights; val.loss is the task's, as in metrics.json
+        logs["val_loss"] -= sum(float(one.regularizer(one)) for one in penalised)
         if "task_loss" in logs:  # training made another one small; val.loss is the task's
             logs["val_loss"] = logs.pop("val_task_loss")
             del logs["task_loss"]
-        if self.batches is not None:
-            outputs = self.model.predict(self.batches, verbose=0)
+        if self.names:
+            outputs = self._outputs()
             whole = bool(np.isfinite(outputs).all())  # else training has diverged, and the callback after this one says so
             found = metrics_of(self.task, outputs, self.y, self.task.baseline_reading()) if whole else {}
             logs.update({f"val_{name}": math.nan if found.get(name) is None else found[name] for name in self.names})
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        self.call = tf.function(lambda x, y: self.task.outputs(model, x, y), reduce_retracing=True, autograph=False)
+
+    def _outputs(self) -> np.ndarray:
+        return np.concatenate([self.call(x, y).numpy() for x, y in batches(self.val, self.batch_size)])
 
 
 class Diverged(Stateful):
@@ -110,14 +122,14 @@ class Monitor(Stateful):
         super().__init__()
         self.metric = metric
         self.monitor = metric.replace(".", "_")
-        self.sign = 1.0 if METRICS[task][split_metric(metric)[1]] == "max" else -1.0
+        self.sign = 1.0 if metric != LAST and METRICS[task][split_metric(metric)[1]] == "max" else -1.0
         self.min_delta = min_delta
         self.best: float | None = None
         self.best_epoch: int | None = None
 
     def improved(self, epoch: int, logs: dict[str, float]) -> bool:
         """Whether this epoch is the best so far, by more than `min_delta`; it is remembered then."""
-        value = logs[self.monitor]
+        value = -float(epoch) if self.metric == LAST else logs[self.monitor]
         if not math.isfinite(value):
             return False
         if self.best is None or self.sign * (value - self.best) > self.min_delta:
@@ -127,33 +139,33 @@ class Monitor(Stateful):
 
 
 class Best(Monitor):
-    """Keeps the weights of the best epoch."""
+    """Keeps the weights of the best epoch: of `whole`, where only its head is fitted."""
 
     weights: list[np.ndarray]
 
-    def __init__(self, metric: str, task: str) -> None:
+    def __init__(self, metric: str, task: str, whole: keras.Model) -> None:
         super().__init__(metric, task)
-        self.weights = []
+        self.whole, self.weights = whole, []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         if math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]) and self.improved(epoch, logs):
-            self.weights = self.model.get_weights()
+            self.weights = self.whole.get_weights()
 
 
 class EarlyStopping(Monitor):
-    """Stops after `patience` epochs without an improvement."""
+    """Stops after `patience` epochs without an improvement, counted from the epoch `first`."""
 
     kept = ("best", "best_epoch", "stopped_epoch")
 
-    def __init__(self, metric: str, task: str, patience: int, min_delta: float) -> None:
+    def __init__(self, metric: str, task: str, patience: int, min_delta: float, first: int = 0) -> None:
         super().__init__(metric, task, min_delta)
-        self.patience = patience
+        self.patience, self.first = patience, first
         self.stopped_epoch: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
-        since = epoch - (self.best_epoch if self.best_epoch is not None else -1)
+        since = epoch - (self.best_epoch if self.best_epoch is not None else self.first - 1)
         if not self.improved(epoch, logs) and since >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True
@@ -245,8 +257,18 @@ class Events(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Writes the snapshot and history.csv: after the first epoch, then at most one every two seconds. Stands last."""
 
-    def __init__(self, folder: Path, best: Best, history: History, stateful: dict[str, Any], start: Snapshot | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        best: Best,
+        history: History,
+        stateful: dict[str, Any],
+        start: Snapshot | None,
+        whole: keras.Model,
+        phase: int,
+    ) -> None:
         super().__init__()
+        self.whole, self.phase = whole, phase
         self.folder, self.best, self.history, self.stateful, self.start = folder, best, history, stateful, start
         self.written_at = -math.inf
 
@@ -254,7 +276,8 @@ class Checkpoint(keras.callbacks.Callback):
         if self.start is None:
             return
         for name, callback in self.stateful.items():  # now, after each has reset itself
-            callback.restore(self.start.callbacks[name])
+            if name in self.start.callbacks:  # the one before a phase has not those that begin with it
+                callback.restore(self.start.callbacks[name])
         self.best.weights = self.start.best
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -263,7 +286,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def write(self, epoch: int) -> None:
         states = {name: callback.state() for name, callback in self.stateful.items()}
-        values = [keras.ops.convert_to_numpy(variable) for variable in state_of(self.model)]
-        Snapshot(epoch, bool(self.model.stop_training), values, self.best.weights, states).write(self.folder)
+        values = [keras.ops.convert_to_numpy(variable) for variable in state_of(self.whole)]
+        Snapshot(epoch, bool(self.model.stop_training), values, self.best.weights, states, self.phase).write(self.folder)
         self.history.write(self.folder / "history.csv")
         self.written_at = time.monotonic()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,31 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from zoo import runs as folders
 from zoo.assembly import Assembled, assemble, check_data, set_up
 from zoo.config import Experiment
+from zoo.config.experiment import LAST
 from zoo.config.load import absolute
-from zoo.config.metrics import LOGGED_BY_KERAS, split_metric
-from zoo.data import audit, batches
-from zoo.data.clock import Clock
-from zoo.data.draw import BALANCES
+from zoo.config.metrics import split_metric
+from zoo.data import audit
 from zoo.errors import DivergedError, Interrupted, ZooError
+from zoo.evaluation.classifier import find_classifier
 from zoo.evaluation.metrics import baseline_metrics
 from zoo.runs import Run, locked, sweep, write_atomically
-from zoo.training import snapshot
-from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, EpochLines, Events, History, MoreMetrics, Plateau
-from zoo.training.progress import ProgressLine
-from zoo.training.waiting import Waiting
+from zoo.training import lora, snapshot, transfer
+from zoo.training.fitting import border, fit_phase, watched
+from zoo.training.transfer import Phase
 
 log, epochs = logging.getLogger("zoo"), logging.getLogger("zoo.epochs")
 epochs.propagate = False  # a line an epoch is for the file only
 epochs.setLevel(logging.INFO)
 
 PACKAGES = ("keras-zoo", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
-VAL_BATCH = 256
 
 
 def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
@@ -70,8 +65,12 @@ def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool) ->
     process = set_up(experiment.train)
     if run and not resume and run.state in folders.UNFINISHED and not folders.held(run.path):
         log.warning("note: %s stopped at epoch %d of %d; add --resume to finish it. Starting a new run.", run.path, *_how_far(run))
-    assembled = assemble(experiment)
+    goes_on = bool(resume and run and (run.path / snapshot.FILE).exists())
+    assembled = assemble(experiment, runs=runs, starts=not goes_on)
     _check_monitors(assembled)
+    if experiment.task and experiment.task.classifier:
+        find_classifier(experiment.task.classifier, assembled.data, runs)  # else hours of training would end without a score
+    phases = transfer.plan(assembled)
     if not (resume and run):
         run = _new_run(assembled, runs, process)
         run.dataset = assembled.data  # read, and of this run by construction
@@ -86,20 +85,18 @@ def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool) ->
         epochs.info("%s    %s, in process %d", experiment.name, about, os.getpid())
         _check_same(run, assembled, process)
         audit.tell(assembled.data)
-        return _learn(run, assembled)
-
-
-def _watched(assembled: Assembled) -> set[str]:
-    """The metrics of val that somebody monitors and Keras does not log."""
-    part = assembled.experiment.train
-    monitors = [part.best_metric, *([part.early_stopping.monitor] if part.early_stopping else [])]
-    return {split_metric(name)[1] for name in monitors} - set(LOGGED_BY_KERAS[assembled.task.name])
+        return _learn(run, assembled, phases)
 
 
 def _check_monitors(assembled: Assembled) -> None:
     """Raises ZooError where val cannot give a monitored metric, as the ROC of one class: training would keep nothing."""
-    train, val = assembled.data.encoded["train"], assembled.data.encoded["val"]
-    names = _watched(assembled)
+    part, goal = assembled.experiment.train, assembled.experiment.goal
+    for name in (part.keep_best, part.early_stopping and part.early_stopping.monitor, goal and goal.metric):
+        why = assembled.task.lacks(split_metric(name)[1]) if name and name != LAST else None
+        if why:
+            raise ZooError(f"'{name}' will not be known of this '{assembled.experiment.model.name}'", why)
+    train, val = assembled.learning["train"], assembled.learning["val"]
+    names = watched(assembled)
     found = baseline_metrics(assembled.task, train.y, val.y) if names else {}
     for name in sorted(names):
         if found[name] is None:
@@ -133,6 +130,7 @@ def _new_run(assembled: Assembled, runs: Path, process: dict[str, Any]) -> Run:
         "task": assembled.task.name,
         "model": assembled.experiment.model.name,
         "params": assembled.model.count_params(),
+        **({"weights": assembled.started_from} if assembled.started_from else {}),
         **process,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -149,93 +147,41 @@ def _check_same(run: Run, assembled: Assembled, process: dict[str, Any]) -> None
             f"{run.path} was started with {run.facts['threads']} threads, and this process has {process['threads']}",
             "results differ with the count: resume it on as many processors, or start a new run without --resume",
         )
+    began, now = run.facts.get("weights"), assembled.started_from
+    if began and now and began["sha256"] != now["sha256"]:
+        raise ZooError(
+            f"{run.path} began with other weights: model.weights: {began['given']} gives others now",
+            f"they were taken from {began['run']}, and now from {now['run']}" if "run" in began else None,
+            "start a new run without --resume",
+        )
     if "dataset" not in vars(run):
         check_data(run, assembled.data)
         run.dataset = assembled.data
 
 
-def _learn(run: Run, assembled: Assembled) -> Run:
-    model, train_part = assembled.model, assembled.experiment.train
-    preprocessing = run.path / "preprocess.keras"
+def _learn(run: Run, assembled: Assembled, phases: list[Phase]) -> Run:
+    preprocessing, epochs = run.path / "preprocess.keras", assembled.experiment.train.epochs
     if not preprocessing.exists():
         write_atomically(preprocessing, assembled.data.graph.save)
     start = snapshot.read(run.path)
-    model.optimizer.build(model.trainable_variables)
     if start:
-        snapshot.restore(model, start, run.path)
-        log.info("going on after epoch %d of %d in %s", start.epoch, train_part.epochs, run.path)
+        log.info("going on after epoch %d of %d in %s", start.epoch, epochs, run.path)
     run.mark("running")
-    epoch = tf.Variable(0, dtype=tf.int64)
-    named, callbacks = _callbacks(run, assembled, epoch, start)
+    transfer.tell_start(assembled)
+    transfer.add_adapters(assembled, phases)
+    named: dict[str, Any] = {}
     try:
-        _fit(assembled, epoch, named["waiting"].clock, callbacks, start)
+        for phase in phases:
+            if start is None or start.phase <= phase.number:
+                named = fit_phase(run, assembled, phase, start)
+                start = border(phase, named)
+            if named and named["diverged"].epoch is not None:
+                break
     except KeyboardInterrupt:
         run.mark("interrupted")
-        raise Interrupted(f"stopped at epoch {_how_far(run)[0]} of {train_part.epochs}: {run.path}", f"go on: {run.resuming}") from None
-    finally:
-        named["progress"].close()
+        raise Interrupted(f"stopped at epoch {_how_far(run)[0]} of {epochs}: {run.path}", f"go on: {run.resuming}") from None
+    named["best"].weights = lora.merge(assembled.model, named["best"].weights)
     return _finish(run, assembled, named)
-
-
-def _callbacks(run: Run, assembled: Assembled, epoch: tf.Variable, start: snapshot.Snapshot | None) -> tuple[dict[str, Any], list[Any]]:
-    """The callbacks by name, and in the order that matters: who computes before who reads, the checkpoint last."""
-    part, task = assembled.experiment.train, assembled.task
-    stop, schedule = part.early_stopping, part.schedule
-    named: dict[str, Any] = {
-        "epoch": Epoch(epoch),
-        "metrics": MoreMetrics(task, assembled.data.encoded["val"], _watched(assembled), VAL_BATCH),
-        "diverged": Diverged(),
-        "best": Best(part.best_metric, task.name),
-    }
-    if schedule.name == "plateau":
-        named["plateau"] = Plateau(task.name, schedule.factor, schedule.patience)
-    if stop:
-        named["early_stopping"] = EarlyStopping(stop.monitor, task.name, stop.patience, stop.min_delta)
-    if part.tensorboard:
-        named["events"] = Events(run.path / "events")
-    named["waiting"] = Waiting(Clock(), start.epoch if start else 0, part.epochs)
-    named["lines"] = EpochLines()
-    named["progress"] = ProgressLine(start.epoch if start else 0, part.epochs)
-    named["history"] = History()
-    stateful = {name: one for name, one in named.items() if hasattr(one, "restore")}
-    named["checkpoint"] = Checkpoint(run.path, named["best"], named["history"], stateful, start)
-    return named, list(named.values())
-
-
-def _fit(assembled: Assembled, epoch: tf.Variable, clock: Clock, callbacks: list[Any], start: snapshot.Snapshot | None) -> None:
-    part, imbalance, encoded = assembled.experiment.train, assembled.experiment.imbalance, assembled.data.encoded
-    done = part.epochs if start and start.stopped else start.epoch if start else 0
-    if done >= part.epochs:  # it had ended by itself; only the callbacks' state is needed for the rest
-        keras.callbacks.CallbackList(callbacks, model=assembled.model).on_train_begin()
-        return
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # whoever asks for repeat_last knows
-        assembled.model.fit(
-            batches(
-                encoded["train"],
-                part.batch_size,
-                seed=part.seed,
-                epoch=epoch,
-                weights=_class_weights(assembled),
-                balance=imbalance if imbalance in BALANCES else None,
-                clock=clock,
-            ),
-            validation_data=batches(encoded["val"], max(part.batch_size, VAL_BATCH)),
-            epochs=part.epochs,
-            initial_epoch=done,
-            callbacks=callbacks,
-            shuffle=False,  # the pipeline has done it
-            verbose=0,
-        )
-
-
-def _class_weights(assembled: Assembled) -> np.ndarray | None:
-    """n / (classes * count): each class counts the same in the loss. A class without a row weighs nothing."""
-    if assembled.experiment.imbalance != "class_weight":
-        return None
-    y = assembled.data.encoded["train"].y
-    counts = np.bincount(y, minlength=assembled.data.num_classes or 0)
-    return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0).astype(np.float32)
 
 
 def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:

@@ -32,6 +32,7 @@ class Snapshot:
         variables: values of the model's and the optimizer's variables, in their order.
         best: values of the model's weights at the best epoch, in their order.
         callbacks: the state of each callback by its name, plain data.
+        phase: of a training in phases which one it is of; the optimizer is that one's.
     """
 
     epoch: int
@@ -39,12 +40,14 @@ class Snapshot:
     variables: list[np.ndarray]
     best: list[np.ndarray]
     callbacks: dict[str, Any] = field(default_factory=dict)
+    phase: int = 0
 
     def write(self, folder: Path) -> None:
         facts = {
             "format": FORMAT,
             "epoch": self.epoch,
             "stopped": self.stopped,
+            "phase": self.phase,
             "variables": len(self.variables),
             "best": len(self.best),
             "callbacks": self.callbacks,
@@ -67,7 +70,7 @@ def read(folder: Path) -> Snapshot | None:
             best = [archive[f"b{index}"] for index in range(facts["best"])]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ZooError(f"{path} cannot be read: {error}", "it was changed or cut off; start a new run without --resume") from None
-    return Snapshot(facts["epoch"], facts["stopped"], variables, best, facts["callbacks"])
+    return Snapshot(facts["epoch"], facts["stopped"], variables, best, facts["callbacks"], facts.get("phase", 0))
 
 
 def state_of(model: keras.Model) -> list[keras.Variable]:

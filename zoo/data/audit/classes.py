@@ -24,6 +24,9 @@ def missing(data: Dataset) -> list[Finding]:
     gone = [name for name, count in zip(data.classes, counts, strict=True) if not count]
     if not gone:
         return []
+    if data.card.multilabel:
+        what = f"{len(gone):,} of {len(data.classes):,} labels hold in no example of train: they cannot be learned"
+        return [Finding("error", "missing labels", what, some(gone), "add examples, or leave these labels out")]
     what = f"{len(gone):,} of {len(data.classes):,} classes have no example in train: they cannot be learned"
     return [Finding("error", "missing classes", what, some(gone), "add examples, use split: {kind: stratified}, or mend target.classes")]
 
@@ -33,6 +36,9 @@ def counts(data: Dataset) -> list[Finding]:
     if not data.classes:
         return []
     found = _counts(data, np.arange(len(data.raw)))
+    if data.card.multilabel:
+        listed = some(f"{name} {count:,} ({percent(count, len(data.raw))})" for name, count in zip(data.classes, found, strict=True))
+        return [Finding("note", "label counts", f"{len(found):,} labels hold in {found.min():,} to {found.max():,} examples", listed)]
     order = np.argsort(-found, kind="stable")
     listed = some(f"{data.classes[place]} {found[place]:,} ({percent(found[place], found.sum())})" for place in order)
     sizes = f"{found.min():,} to {found.max():,}" if found.min() < found.max() else f"{found.min():,}"
@@ -46,4 +52,5 @@ def counts(data: Dataset) -> list[Finding]:
 
 
 def _counts(data: Dataset, rows: np.ndarray) -> np.ndarray:
-    return np.bincount(preprocess.encode_target(data.spec, pick(data.raw.target, rows)), minlength=len(data.classes or ()))
+    y = preprocess.encode_target(data.spec, pick(data.raw.target, rows))
+    return np.bincount(y, minlength=len(data.classes or ())) if y.ndim == 1 else y.sum(0).astype(int)

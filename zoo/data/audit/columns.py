@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from zoo.data import preprocess
 from zoo.data.audit.finding import Finding, percent, sample, some
 from zoo.data.windows import pick
 
@@ -79,23 +81,32 @@ def giveaway(data: Dataset) -> list[Finding]:
     if data.card.kind != "table" or data.card.task not in ("classification", "regression"):
         return []
     rows = {name: sample(rows, ROWS) for name, rows in data.rows.items()}
-    target = np.asarray(data.raw.target)
-    if data.card.task == "classification":
-        target = np.unique(target, return_inverse=True)[1]
     found = []
     for name, column in (data.card.columns or {}).items():
         if column.type == "text":
             continue
         parts = {part: _typed(np.asarray(data.raw.features[name][rows[part]]), column) for part in rows}
-        scores = [_sure(parts, rows, target, part, data.card.task) for part in ("val", "test")]
-        if min(scores) > TELLS:
-            found.append((name, scores[0]))
+        for told, target in _learned(data):
+            scores = [_sure(parts, rows, target, part, data.card.task) for part in ("val", "test")]
+            if min(scores) > TELLS:
+                found.append((name, told, scores[0]))
     measure = "AUC" if data.card.task == "classification" else "R2"
     advice = "is it known before the target is? if not, it will not be there when it is needed: take it out of columns"
     return [
-        Finding("error", "giveaways", f"'{name}' alone predicts '{data.card.target.name}': {measure} {score:.3f} on val", (), advice)
-        for name, score in found
+        Finding("error", "giveaways", f"'{name}' alone predicts '{told}': {measure} {score:.3f} on val", (), advice)
+        for name, told, score in found
     ]
+
+
+def _learned(data: Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    """What is learned, by name, (n,) each: class numbers, whether a label holds, or values."""
+    target = np.asarray(data.raw.target)
+    if data.card.multilabel:
+        yield from zip(data.classes or (), preprocess.encode_target(data.spec, data.raw.target).T, strict=True)
+    elif data.card.task == "classification":
+        yield data.card.target.name, np.unique(target, return_inverse=True)[1]
+    else:
+        yield from zip(data.card.targets, target.reshape(len(target), -1).T, strict=True)
 
 
 def _typed(values: np.ndarray, column: Column) -> np.ndarray:

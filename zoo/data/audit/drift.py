@@ -93,6 +93,10 @@ def _targets(data: Dataset) -> Iterator[Pair]:
         return
     target = np.asarray(data.raw.target)
     train, test = (target[sample(data.rows[name], ROWS)] for name in ("train", "test"))
+    if target.ndim > 1:
+        for place, name in enumerate(data.card.targets):
+            yield f"the target '{name}'", train[:, place], test[:, place]
+        return
     if data.card.task == "classification":
         train, test = train.astype(str), test.astype(str)
     yield f"the target '{data.card.target.name}'", train, test

@@ -42,6 +42,8 @@ def fit(card: Card, train: Mapping[str, Any], train_target: Any, target: Any, mo
     """
     release(target)  # the training rows were picked from it
     spec = {**_kind(card.kind).fit(card, train, modality), "target": targets.fit(card, train_target, target)}
+    if "codes" in spec:  # what is learned are tokens of the text itself
+        spec["target"] |= {key: spec[key] for key in ("tokens", "lower", "first", "codes")}
     columns = card.text.columns if card.text else card.series.columns if card.series else None
     return {**spec, "columns": list(columns)} if columns else spec  # of a table, that one input is made of
 
@@ -78,6 +80,12 @@ def facts_of(spec: Spec) -> dict[str, Any]:
 def graph(spec: Spec) -> keras.Model:
     """The Keras model from raw inputs, by their served names, to what the model takes."""
     return _kind(spec["kind"]).graph(spec)
+
+
+def shape_of(graph: keras.Model) -> Any:
+    """The shape of one example as the model takes it; of a table those of its parts by name."""
+    out = graph.output
+    return {name: tuple(one.shape[1:]) for name, one in out.items()} if isinstance(out, dict) else tuple(out.shape[1:])
 
 
 def encode(model: keras.Model, features: Mapping[str, Any], names: dict[str, str], batch: int = 4096) -> Any:

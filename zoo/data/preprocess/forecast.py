@@ -25,6 +25,11 @@ def fit(card: Card, train: Windows) -> Spec:
     way, season = settings("target", card.preprocess.target)["scale"], card.series.season or 1
     history = card.series.shape[0]
     steps, pieces = steps_of(train, before=history), (~steps_of(train, before=history - 1)).cumsum()  # a piece: no window reaches another
+    if not (pieces[season:] == pieces[:-season]).any():
+        raise ZooError(
+            f"a season of {season} steps does not fit into the training split of '{card.name}', which has {np.bincount(pieces).max()}",
+            "use a shorter season (task.season, or the card's series.season), or none, or a larger training split",
+        )
     values = _learned(train.values, way == "log", card.name)[steps]
     known = [column[~np.isnan(column)] for column in values.T]
     return {

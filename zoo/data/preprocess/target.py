@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.config import label_sets
 from zoo.config.card import Card
 from zoo.config.preparing import settings
 from zoo.data.mapped import blocks, gather, many
@@ -31,8 +32,13 @@ def fit(card: Card, train: Any, target: Any) -> Spec:
         return {"name": card.target.name, **forecast.fit(card, train)}
     if card.task == "reconstruction":
         return {"name": card.target.name, **_anomalies(card, target)}
-    found = _classes(card, target) if card.task == "classification" else _number(card, train, target)
-    return {"name": card.target.name, **found}
+    if card.multilabel:
+        return {"name": card.target.name, **_labels(card, target)}
+    if card.task == "classification":
+        return {"name": card.target.name, **_classes(card, target)}
+    if card.target.columns:
+        return {"name": card.target.name, **_numbers(card, train, target)}
+    return {"name": card.target.name, **_number(card, card.target.name, train, target)}
 
 
 def _classes(card: Card, target: np.ndarray) -> Spec:
@@ -51,6 +57,14 @@ def _classes(card: Card, target: np.ndarray) -> Spec:
     return {"classes": classes, "values": classes}
 
 
+def _labels(card: Card, target: Any) -> Spec:
+    """The labels of which any number may hold, and what stands between them in a text."""
+    joint = card.target.joint
+    given = card.target.columns or card.target.classes
+    names = given or sorted({label for text in np.unique(target) for label in label_sets.labels_of(text, joint)})
+    return {"classes": list(names), "multilabel": True, "separator": joint}
+
+
 def _anomalies(card: Card, target: np.ndarray) -> Spec:
     """The normal class and the anomalous one: labels 0 and 1, or as the card's `classes` name them in that order."""
     names = list(card.target.classes or ("normal", "anomalous"))
@@ -64,7 +78,7 @@ def _anomalies(card: Card, target: np.ndarray) -> Spec:
     return {"classes": names, "values": values}
 
 
-def _number(card: Card, train: np.ndarray, target: np.ndarray) -> Spec:
+def _number(card: Card, name: str, train: np.ndarray, target: np.ndarray) -> Spec:
     """Mean and deviation of what is learned: of the value, or with `log` of log(1 + value); without a scale 0 and 1."""
     scale = settings("target", card.preprocess.target)["scale"]
     if scale == "none":
@@ -73,17 +87,26 @@ def _number(card: Card, train: np.ndarray, target: np.ndarray) -> Spec:
         return {"mean": mean(train), "std": spread(train), "unit": card.target.unit}
     if (target <= -1).any():
         raise ZooError(
-            f"the target '{card.target.name}' of '{card.name}' holds {target.min():g}, and log(1 + value) needs values above -1",
+            f"the target '{name}' of '{card.name}' holds {target.min():g}, and log(1 + value) needs values above -1",
             "preprocess: {target: {scale: standard}}",
         )
     logs = np.log1p(train)
     return {"mean": mean(logs), "std": spread(logs), "unit": card.target.unit, "scale": "log"}
 
 
+def _numbers(card: Card, train: np.ndarray, target: np.ndarray) -> Spec:
+    """The same of several values, a list each."""
+    several = [_number(card, name, train[:, place], target[:, place]) for place, name in enumerate(card.targets)]
+    return {**several[0], "columns": list(card.targets), **{key: [one[key] for one in several] for key in ("mean", "std")}}
+
+
 def encode(wanted: Spec, target: Any) -> Any:
-    """Labels as int32 class numbers, or values as float32 standardised."""
+    """Labels as int32 class numbers; several at once float32 (n, labels), 1 where one holds; values as float32 standardised."""
     if "horizon" in wanted:
         return forecast.encode(wanted, target)
+    if wanted.get("multilabel"):
+        texts, which = numbered(target)
+        return gather(label_sets.marks(texts, wanted["classes"], wanted["separator"]).astype(np.float32), which)
     if "classes" in wanted:
         place = {value: index for index, value in enumerate(wanted["values"])}
         values, which = numbered(target)

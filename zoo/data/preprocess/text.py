@@ -96,13 +96,20 @@ def _fit_codes(card: Card, windows: Windows, way: Mapping[str, Any], modality: s
     else:
         codes, counts = np.unique(windows[:], return_counts=True)
         codes = codes[np.lexsort((codes, -counts))][: way["vocabulary"] - tk.FIRST]
-    facts = {"tokens": way["tokens"], "lower": way["lower"], "length": windows.length, "codes": codes.tolist()}
+    facts = {"tokens": way["tokens"], "lower": way["lower"], "length": windows.length, "first": tk.FIRST, "codes": codes.tolist()}
     return {"kind": "text", "modality": modality, **facts}
 
 
 def encode_target(spec: Spec, target: Windows) -> Windows:
     """What a language model learns: the numbers of the tokens one place later, int32, as windows again."""
     return Windows(tk.numbers_of(target.values, spec["codes"]), target.starts, target.length)
+
+
+def as_texts(spec: Spec, codes: np.ndarray) -> list[str]:
+    """Windows of code points or bytes, (n, length), as text."""
+    if spec["tokens"] == "byte":
+        return [row.astype(np.uint8).tobytes().decode("utf-8", "replace") for row in codes]
+    return ["".join(map(chr, row)) for row in codes.tolist()]
 
 
 def inputs(spec: Spec) -> dict[str, tuple[tuple[int, ...], str]]:

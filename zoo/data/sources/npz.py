@@ -24,7 +24,8 @@ def read(card: Card, source: NpzSource) -> Raw:
     parts = []
     with _opened(path) as archive:
         for name, target_name in pairs:
-            features, target = _array(archive, name, path.name), _array(archive, target_name, path.name).reshape(-1)
+            features = _array(archive, name, path.name)
+            target = _target(card, _array(archive, target_name, path.name), f"{path.name}: {target_name}")
             if len(features) != len(target):
                 raise ZooError(f"{path.name}: {name} has {len(features)} rows, but {target_name} {len(target)}")
             parts.append((_features(card, features, f"{path.name}: {name}"), target))
@@ -52,6 +53,15 @@ def _array(archive: np.lib.npyio.NpzFile, name: str, where: str) -> np.ndarray:
         raise ZooError(f"{where}: the array '{name}' {why}") from None
     if not isinstance(values, np.ndarray) or values.ndim == 0 or values.dtype.kind not in "biufSU":
         raise ZooError(f"{where}: '{name}' is no array of numbers or words, a row an example")
+    return values
+
+
+def _target(card: Card, values: np.ndarray, where: str) -> np.ndarray:
+    """(n,), or (n, targets) where the card names several."""
+    if card.task == "forecasting" or card.target.columns is None:
+        return values.reshape(-1)
+    if values.ndim != 2 or values.shape[1] != len(card.targets):
+        raise ZooError(f"{where} has shape {values.shape}, but the card '{card.name}' names {len(card.targets)} targets")
     return values
 
 

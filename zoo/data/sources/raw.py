@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from zoo.config import label_sets
 from zoo.config.card import Card
 from zoo.data import fetch
 from zoo.data.mapped import release
+from zoo.data.sources.words import Words, numbered
 from zoo.data.windows import Windows, pick
 from zoo.errors import ZooError
 
@@ -48,7 +50,8 @@ class Raw:
             `image` (n, height, width, channels) in the source's scale; the card's columns: numbers and booleans float32 (n,) with
             NaN for missing, categories, moments (as they stand there) and text str objects (n,) with "" for missing;
             `text` str objects (n,); `audio` float32 (n, samples), -1..1; `series` float32 (n, steps, channels), NaN for missing.
-        target: labels (numbers or str) or float64 values (n,); of forecasting Windows float64 (n, horizon, targets).
+        target: labels (numbers or str) or float64 values (n,), several values (n, targets); where several labels may hold at once
+            Words, those that do joined in their order; of forecasting Windows float64 (n, horizon, targets).
         ids: the row number of each example in the source, (n,).
         given: `train`, `val` or `test` an example, where the source says which part it is of.
         beside: columns (n,) that splits and audits look at, as `Card.beside` and `split` name them.
@@ -110,10 +113,11 @@ def read(card: Card) -> Raw:
         return raw
     if card.task in ("forecasting", "language"):
         return raw
-    raw.target = _named(card, _labels(card, raw))
+    raw.target = _label_sets(card, raw) if card.multilabel else _named(card, _labels(card, raw))
     if card.task == "classification" and len(np.unique(raw.target)) < 2:
+        one = "the same labels in every row" if card.multilabel else "one class only"
         raise ZooError(
-            f"the target '{card.target.name}' of the dataset '{card.name}' has one class only: {raw.target[0]!s}",
+            f"the target '{card.target.name}' of the dataset '{card.name}' has {one}: {raw.target[0]!s}",
             "there is nothing to tell apart; name another target, or add examples of another class",
         )
     return raw
@@ -121,7 +125,8 @@ def read(card: Card) -> Raw:
 
 def _numbers(card: Card, raw: Raw) -> np.ndarray:
     """The target as float64."""
-    for row, value in zip(raw.ids, raw.target, strict=True) if raw.target.dtype.kind in "SU" else ():
+    words = raw.target.reshape(len(raw), -1)
+    for row, value in zip(np.repeat(raw.ids, words.shape[1]), words.flat, strict=True) if words.dtype.kind in "SU" else ():
         try:
             float(value)
         except ValueError:
@@ -155,8 +160,37 @@ def _named(card: Card, labels: Any) -> Any:
     return np.array([card.target.aliases.get(str(value), str(value)) for value in values], object)[which]
 
 
+def _label_sets(card: Card, raw: Raw) -> Words:
+    """The labels of each example as one text, in the labels' order; none are an empty one."""
+    target, joint = card.target, card.target.joint
+    if target.columns:
+        wrong = np.argwhere((raw.target != 0) & (raw.target != 1))
+        if len(wrong):
+            row, place = wrong[0]
+            raise ZooError(
+                f"the label '{target.columns[place]}' of '{card.name}' is {raw.target[row, place]!s} in row {raw.ids[row] + 1}",
+                "where 1 says that it holds, and 0 that it does not",
+            )
+        sets, which = np.unique(raw.target == 1, axis=0, return_inverse=True)
+        return Words(which.reshape(-1).astype(np.int32), np.array(label_sets.joined(sets, target.columns, joint), object))
+    values, which = numbered(_labels(card, raw))
+    aliases = target.aliases or {}
+    found = [[aliases.get(label, label) for label in label_sets.labels_of(str(value), joint)] for value in values]
+    names = target.classes or sorted({label for labels in found for label in labels})
+    unknown = sorted({label for labels in found for label in labels if label not in names})
+    if unknown:
+        raise ZooError(f"the target '{target.name}' of '{card.name}' holds '{unknown[0]}', which the card's classes do not name")
+    if len(names) < 2:
+        raise ZooError(
+            f"the target '{target.name}' of the dataset '{card.name}' holds {f'one label only: {names[0]}' if names else 'no label'}",
+            f"'{joint}' stands between labels; without target.separator each text is one class",
+        )
+    return Words(which, np.array([joint.join(name for name in names if name in labels) for labels in found], object))
+
+
 def _refuse_infinite(card: Card, raw: Raw, values: np.ndarray) -> None:
-    bad = raw.ids[~np.isfinite(values)]
+    finite = np.isfinite(values)
+    bad = raw.ids[~(finite if finite.ndim == 1 else finite.all(-1))]
     if len(bad):
         raise ZooError(
             f"the target '{card.target.name}' of '{card.name}' is not finite in {len(bad)} rows, first in row {bad[0] + 1}",

@@ -19,7 +19,7 @@ from zoo.config.card import Card
 from zoo.config.features import SeriesFeature
 from zoo.data import fetch
 from zoo.data.sources.raw import Raw
-from zoo.data.windows import LAST, SERIES, TIMES, Windows
+from zoo.data.windows import ANOMALIES, LAST, SERIES, TIMES, Windows
 from zoo.errors import ZooError, did_you_mean
 
 STEPS = 100_000_000  # of a grid, at most: a wrong step would fill the memory
@@ -70,7 +70,7 @@ def cut(card: Card, source: Any, tables: Iterable[tuple[str, pd.DataFrame]]) -> 
     series, first, parts = _feature(card), 0, []
     others: dict[str, list[Any]] = {name: [] for name in card.beside if name not in (series.id, series.time)}
     for part, frame in tables:
-        file = str(frame.attrs.get(NAME) or source.file.name)
+        file = str(frame.attrs.get(NAME) or source.files()[0].name)
         parts += _series_of(card, file, part, frame, first)
         first += len(frame)
         for name, found in others.items():
@@ -80,7 +80,8 @@ def cut(card: Card, source: Any, tables: Iterable[tuple[str, pd.DataFrame]]) -> 
     forecast = card.task == "forecasting"
     ahead, span = (series.shape[0], series.horizon or 0) if forecast else (0, series.shape[0])
     rows, times = (np.concatenate([getattr(one, key) for one in parts]) for key in ("rows", "times"))
-    target: Any = Windows(values[:, _places(card)], starts + ahead, span) if forecast else _anomalous(card, source, parts, starts)
+    wrong = Windows(_anomalous(card, source, parts), starts, span)
+    target: Any = Windows(values[:, _places(card)], starts + ahead, span) if forecast else _holding(wrong)
     names = np.array([one.name for one in parts], object)[which]
     last = starts + ahead + span - 1
     beside: dict[str, Any] = {SERIES: which, LAST: rows[last]}
@@ -90,6 +91,7 @@ def cut(card: Card, source: Any, tables: Iterable[tuple[str, pd.DataFrame]]) -> 
     beside |= {name: np.concatenate(found)[ids] for name, found in others.items()}
     given = np.array([one.part for one in parts])
     anomalies = getattr(source, "anomalies", None)
+    beside |= {ANOMALIES: wrong} if anomalies and not forecast else {}
     return Raw(
         features={"series": Windows(_small(values), starts, series.shape[0])},
         target=target,
@@ -122,6 +124,11 @@ def _starts(card: Card, parts: list[Series], values: np.ndarray) -> tuple[np.nda
     series, longest = _feature(card), max((len(one.values) for one in parts), default=0)
     forecast, history = card.task == "forecasting", series.shape[0]
     whole = history + (series.horizon or 0 if forecast else 0)
+    if forecast and (series.season or 1) >= longest >= whole:
+        raise ZooError(
+            f"a season of {series.season} steps does not fit into '{card.name}': its longest series has {longest:,} steps",
+            "use a shorter season (task.season, or the card's series.season), or none",
+        )
     lacks = np.concatenate([[0], np.isnan(values[:, _places(card)] if forecast else values).any(-1).cumsum()])
     starts, which, offset = [], [], 0
     for number, one in enumerate(parts):
@@ -210,11 +217,11 @@ def _on_grid(one: Series, step: str) -> Series:
     return Series(one.name, one.file, one.part, values, rows.fillna(-1).to_numpy(np.int64), rows.index.to_numpy("datetime64[ns]"))
 
 
-def _anomalous(card: Card, source: Any, parts: list[Series], starts: np.ndarray) -> np.ndarray:
-    """1 for each window that holds an anomalous time, else 0."""
+def _anomalous(card: Card, source: Any, parts: list[Series]) -> np.ndarray:
+    """Which steps of all series, one after another, are at an anomalous time, bool (steps,)."""
     wrong = np.zeros(sum(len(one.values) for one in parts), bool)
-    if source.anomalies is None:
-        return np.zeros(len(starts), np.int64)
+    if card.task == "forecasting" or getattr(source, "anomalies", None) is None:
+        return wrong
     where = source.anomalies.name
     if _feature(card).time is None:
         raise ZooError(f"{where} holds times, but the card '{card.name}' names no series.time")
@@ -227,8 +234,13 @@ def _anomalous(card: Card, source: Any, parts: list[Series], starts: np.ndarray)
             low, high = _times(pd.Series([span, span] if isinstance(span, str) else span, name=name), where, dates=True)
             wrong[offset : offset + len(one.values)] |= (one.times >= low) & (one.times <= high)
         offset += len(one.values)
-    before = np.concatenate([[0], wrong.cumsum()])
-    return (before[starts + _feature(card).shape[0]] > before[starts]).astype(np.int64)
+    return wrong
+
+
+def _holding(wrong: Windows) -> np.ndarray:
+    """1 for each window that holds a step that is marked, else 0."""
+    before = np.concatenate([[0], wrong.values.cumsum()])
+    return (before[wrong.starts + wrong.length] > before[wrong.starts]).astype(np.int64)
 
 
 def _told(card: Card, source: Any) -> dict[str, list[Any]]:

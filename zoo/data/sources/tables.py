@@ -18,11 +18,11 @@ import pandas as pd
 
 from zoo.config.card import Card
 from zoo.config.sources import CsvSource, TableSource
-from zoo.config.splits import HashSplit
 from zoo.data import fetch, store
 from zoo.data.sources import gathered
-from zoo.data.sources.cells import Part, Rejected, Stumble, Wanted
+from zoo.data.sources.cells import Part, Rejected, Stumble
 from zoo.data.sources.gathered import Columns
+from zoo.data.sources.plan import IDS, LINES, WHOLE, Plan, key_of, kind_of, planned, target_of
 from zoo.data.sources.raw import FILE, Raw
 from zoo.data.sources.words import Words
 
@@ -30,29 +30,6 @@ log = logging.getLogger("zoo")
 
 BIG = 1 << 28  # bytes of all files from which on the columns are files of the store, on every machine
 READER = 1  # raised whenever the same file would be read otherwise
-IDS, LINES, TARGET = "\0ids", "\0lines", "\0target"
-WHOLE = "\0whole "  # before the name of a column of numbers that a split hashes: all of its digits
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is read of a card's tables.
-
-    Attributes:
-        wanted: columns of the file, by name.
-        target: the column that is learned; None where the examples themselves are.
-        kinds: what is kept, by name, as `Columns` knows it.
-    """
-
-    card: Card
-    source: TableSource
-    wanted: dict[str, Wanted]
-    target: str | None
-    kinds: dict[str, str]
-
-    @property
-    def beside(self) -> list[str]:
-        return [name for name in self.card.beside if name in self.wanted]
 
 
 @dataclass
@@ -79,10 +56,9 @@ def read(card: Card, source: TableSource) -> Raw:
     columns, told, stamp = _columns(plan, files, hashes)
     for note in told.notes:
         log.warning("note: %s", note)
-    target = columns[TARGET] if TARGET in columns else np.zeros(len(columns[IDS]), np.int64)
     raw = Raw(
         features=_features(plan, columns),
-        target=target,
+        target=target_of(plan, columns),
         ids=columns[IDS],
         given=_given(files, told.kept, bool(stamp)),
         beside={name: np.asarray(columns.get(WHOLE + name, columns[name])) for name in plan.beside},
@@ -104,42 +80,11 @@ def _tell_rejected(card: Card, raw: Raw) -> None:
 def located(card: Card, source: TableSource) -> list[tuple[str, str, Path]]:
     """Its files: `train` or `test`, the name it goes by in records, the path."""
     found = []
-    for part, file in (("train", source.file), ("test", source.test_file)):
-        paths = fetch.matching(file, card.folder) if file else []
-        found += [(part, file.name if len(paths) == 1 and file else str(path), path) for path in paths]
+    for part, files in (("train", source.file), ("test", source.test_file)):
+        for file in files if isinstance(files, tuple) else filter(None, (files,)):
+            paths = fetch.matching(file, card.folder)
+            found += [(part, file.name if len(paths) == 1 else str(path), path) for path in paths]
     return found
-
-
-def planned(card: Card, source: TableSource) -> Plan:
-    """The columns that a card needs, by their types."""
-    typed = {name: Wanted(one.type, getattr(one, "format", None)) for name, one in (card.columns or {}).items()}
-    wanted, kinds, target = dict(typed), {name: _kind(one.type) for name, one in typed.items()}, None
-    if card.text:
-        wanted |= {name: Wanted("text") for name in card.text.columns}
-        kinds["text"] = "texts"
-    if card.series:
-        series = card.series
-        wanted |= {name: Wanted("number") for name in series.columns or ()}
-        wanted |= {name: Wanted("category") for name in (series.time, series.id) if name}
-    if source.paths:
-        wanted[source.paths] = Wanted("category")
-        kinds |= {source.paths: "texts", LINES: "int64"}
-    for name in card.beside:
-        wanted.setdefault(name, Wanted("category"))
-        kinds.setdefault(name, _kind(wanted[name].type, wide=True))
-    if isinstance(card.split, HashSplit):
-        kinds |= {WHOLE + name: "float64" for name in card.split.columns or () if wanted[name].type == "number"}
-    if card.task in ("classification", "regression"):
-        target = card.target.name
-        wanted[target] = Wanted("number" if card.task == "regression" else "category")
-        kinds[TARGET] = "float64" if card.task == "regression" else "words"
-    return Plan(card, source, wanted, target, {**kinds, IDS: "int64"})
-
-
-def _kind(type_: str, wide: bool = False) -> str:
-    if type_ in ("number", "boolean"):
-        return "float64" if wide else "float32"
-    return "texts" if type_ == "text" else "words"
 
 
 def _columns(plan: Plan, files: list[tuple[str, str, Path]], hashes: dict[str, str]) -> tuple[dict[str, Any], Told, str | None]:
@@ -185,11 +130,10 @@ def _fill(plan: Plan, path: Path, columns: Columns, told: Told, fast: bool) -> N
     first = sum(told.sizes)
     for part in parts_of(plan, path, rejected, fast):
         values, rows, lines = dict(part.columns), part.rows, part.lines
-        if plan.target:
-            known = _is_known(values[plan.target])
-            if not known.all():
-                values, rows, lines = {name: one[known] for name, one in values.items()}, rows[known], lines[known]
-            values[TARGET] = values[plan.target]
+        known = np.all([_is_known(values[name]) for name in plan.needed], 0)
+        if not known.all():
+            values, rows, lines = {name: one[known] for name, one in values.items()}, rows[known], lines[known]
+        values |= {key_of(name, len(plan.targets) > 1): values[name] for name in plan.targets}
         if plan.card.text:
             values["text"] = _joined([values[name] for name in plan.card.text.columns])
         values |= {name: values[name.removeprefix(WHOLE)] for name in plan.kinds if name.startswith(WHOLE)}
@@ -197,7 +141,7 @@ def _fill(plan: Plan, path: Path, columns: Columns, told: Told, fast: bool) -> N
         size, kept = size + part.size, kept + len(rows)
     lacking = size - kept - len(rejected.told)
     if lacking:
-        told.notes.append(f"{path.name}: {lacking} of {size} rows have no {plan.target}: left out")
+        told.notes.append(f"{path.name}: {lacking} of {size} rows have no {' or no '.join(plan.needed)}: left out")
     told.sizes.append(size)
     told.kept.append(kept)
     told.rejected += rejected.told
@@ -288,8 +232,8 @@ def _series(plan: Plan, files: list[tuple[str, str, Path]], hashes: dict[str, st
 
 def frame(plan: Plan, path: Path, rejected: list[str]) -> pd.DataFrame:
     """A whole table: numbers float64, all else str; the index is the line in the file, `attrs["file"]` its path."""
-    kinds = {**{name: _kind(one.type, wide=True) for name, one in plan.wanted.items()}, LINES: "int64"}
-    one = Plan(plan.card, plan.source, plan.wanted, None, kinds)
+    kinds = {**{name: kind_of(one.type, wide=True) for name, one in plan.wanted.items()}, LINES: "int64"}
+    one = Plan(plan.card, plan.source, plan.wanted, (), kinds)
     told = Told()
     columns = _filled(one, [("train", path.name, path)], lambda: Columns(kinds), told).done()
     rejected += told.rejected

@@ -54,6 +54,7 @@ def draft(frame: pd.DataFrame, found: dict[str, Guess], source: dict[str, Any], 
         raise ZooError("no column of numbers is there to be forecast")
     goal = target or numbers[-1]
     unit, season, irregular = _step(_times(frame[moment], found[moment])) if moment else (None, None, False)
+    season = season if season and 4 * season <= len(frame) else None  # a shorter series shows none, and its training split holds none
     horizon = max(1, min(season or 12, len(frame) // 10))
     history = max(2, min(2 * season if season else 3 * horizon, len(frame) // 4))
     about: dict[str, Any] = {"columns": numbers}

@@ -48,7 +48,7 @@ def _target(data: Dataset) -> str:
         how: dict[str, Any] = {"label": name, "color": drawing.BAR, "alpha": 1 - 0.3 * index}
         if data.classes:
             codes = preprocess.encode_target(data.spec, y)
-            shares = np.bincount(codes, minlength=len(data.classes)) / len(codes)
+            shares = codes.mean(0) if codes.ndim > 1 else np.bincount(codes, minlength=len(data.classes)) / len(codes)
             axes.bar(np.arange(len(shares)) + 0.27 * (index - 1), shares, 0.25, **how)
         else:
             axes.hist(y, bins=np.histogram_bin_edges(data.raw.target, 20), density=True, histtype="step", **how)
@@ -202,7 +202,9 @@ def _rows(data: Dataset) -> Section:
 def _labels(data: Dataset, rows: np.ndarray) -> list[str]:
     """The target of rows as a person reads it: its class's name, or the value."""
     target = pick(data.raw.target, rows)
-    return [data.classes[code] for code in preprocess.encode_target(data.spec, target)] if data.classes else [_cell(one) for one in target]
+    if data.classes and not data.card.multilabel:
+        return [data.classes[code] for code in preprocess.encode_target(data.spec, target)]
+    return [", ".join(_cell(value) for value in one) if np.ndim(one) else _cell(one) for one in target[:]]
 
 
 def _cell(value: Any) -> str:
