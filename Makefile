@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test backbones clean
+.PHONY: demo test long clean
 
 demo: .venv/installed
 	$(BIN)/zoo run digits_cnn
@@ -13,8 +13,8 @@ test: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-backbones: .venv/dev
-	$(BIN)/python -m pytest -m backbones tests/models/test_contract.py
+long: .venv/dev
+	$(BIN)/python -m pytest -m long
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -78,6 +78,7 @@ REPRESENTATIVES = {  # name: (module of its preprocess_input, side of the image)
     "efficientnet_v2_b0": ("efficientnet_v2", 40),
     "convnext_tiny": ("convnext", 40),
 }
+LARGE = ("inception_resnet_v2", "nasnet_mobile")  # of so many layers that they are compared by `make long` only
 LAST_AT = {  # the last layer at strides 4, 8, 16, 32
     "vgg16": ("block3_conv3", "block4_conv3", "block5_conv3", "block5_pool"),
     "resnet50": ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
@@ -105,7 +106,7 @@ def calibrate(network, inputs):
         network(inputs, training=True)
 
 
-@pytest.mark.parametrize("name", REPRESENTATIVES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in LARGE)) for name in REPRESENTATIVES])
 def test_with_the_same_weights_it_gives_the_outputs_of_keras(name):
     module, side = REPRESENTATIVES[name]
     network, model = theirs(name, side, top=True), create_model(name, input_shape=(side, side, 3), num_outputs=1000)

@@ -75,8 +75,12 @@ ONCE = [(name, *FIRST[name]) for name in FULL]
 BY_HEART = [case for case in ONCE if case in LEARNING]
 
 # One construction around keras.applications: of these CI builds, asks and measures each; the rest of the contract takes half an hour
-# and is run by `make backbones`. mobilenet_v2_035 goes through all of it everywhere.
+# and is run by `make long`. mobilenet_v2_035 goes through all of it everywhere, but for what is HEAVY.
 BACKBONES = sorted(set(PHOTOGRAPHS) - {"mobilenet_v2_035"})
+HEAVY = (  # what learns a batch by heart, is exported or compiled by XLA in more than eight seconds; `make long` does that
+    *("inception_small", "vit_tiny", "mobilenet_v2_035", "densenet40_12", "tab_transformer", "mobilenet_small", "autoencoder_lstm"),
+    *("convmixer", "inception_time", "nbeats", "resnet20_cifar"),
+)
 
 GOLDENS = Path(__file__).with_name("goldens.json")
 RENEW = "ZOO_RENEW_GOLDENS"
@@ -96,11 +100,11 @@ def answer_shape(facts, task):
     return (facts["num_outputs"],) if task in ("classification", "regression") else tuple(facts["input_shape"])
 
 
-def whole(cases):
-    """Cases of the whole contract; those of the backbones are marked."""
+def whole(cases, heavy=()):
+    """Cases of the whole contract; those of the backbones, and of what is heavy, are marked."""
     named = [(case, case if isinstance(case, str) else case[0]) for case in cases]
     return [
-        pytest.param(*([case] if isinstance(case, str) else case), marks=[pytest.mark.backbones] if name in BACKBONES else [])
+        pytest.param(*([case] if isinstance(case, str) else case), marks=[pytest.mark.long] if name in BACKBONES or name in heavy else [])
         for case, name in named
     ]
 
@@ -236,7 +240,7 @@ def test_a_gradient_reaches_every_trainable_weight(name, modality, task):
     assert unreached == []
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), whole(BY_HEART))
+@pytest.mark.parametrize(("name", "modality", "task"), whole(BY_HEART, HEAVY))
 def test_it_learns_a_batch_by_heart(name, modality, task):
     keras.utils.set_random_seed(1)
     facts = facts_of(name, modality, task)
@@ -279,7 +283,7 @@ def test_it_is_the_same_after_save_and_load(name, modality, task, model_of, inpu
 
 
 @pytest.mark.parametrize("kind", catalogue.EXPORTERS)
-@pytest.mark.parametrize(("name", "modality"), whole(sorted({(name, modality) for name, modality, _ in CASES})))
+@pytest.mark.parametrize(("name", "modality"), whole(sorted({(name, modality) for name, modality, _ in CASES}), HEAVY))
 def test_its_exports_answer_as_it_does(name, modality, kind, model_of):
     task = next(task for one, task in drawn.learned(registry.entry(name)) if one == modality)
     error = catalogue.export_error(model_of(name, modality, task), facts_of(name, modality, task), kind)
@@ -287,7 +291,7 @@ def test_its_exports_answer_as_it_does(name, modality, kind, model_of):
     assert (kind in registry.entry(name).exports) == (not any(one[::2] == (name, kind) for one in FAILING_EXPORTS))
 
 
-@pytest.mark.parametrize(("name", "modality", "task"), whole(ONCE))
+@pytest.mark.parametrize(("name", "modality", "task"), whole(ONCE, HEAVY))
 def test_it_runs_compiled_by_xla(name, modality, task, model_of, inputs_of):
     model, inputs = model_of(name, modality, task), inputs_of(name, 2, modality, task)
     compiled = tf.function(lambda given: model(given, training=False), jit_compile=True)

@@ -260,7 +260,7 @@ def test_it_trains_in_mixed_precision(name, digits, bfloat16):
     assert {one.dtype for one in model.trainable_weights} == {"float32"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["cgan", "wgan_gp"])
 def test_it_trains_compiled_by_xla(name, digits):
     """To the same losses in the first step, apart from rounding; with other seeds' bits, so without dropout."""
@@ -336,7 +336,7 @@ def trained(digits):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "cgan" else pytest.mark.long) for name in NAMES])
 def test_it_learns_to_draw_digits(name, trained, digits):
     _, before, after, _ = trained(name)
     mean, histogram = distances(after, digits[0])
@@ -359,7 +359,7 @@ def test_the_conditional_one_draws_what_it_is_told(trained, digits):
     assert right(after) > 0.5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_critic_becomes_steep_by_one(trained, digits):
     model, _, after, slopes = trained("wgan_gp")
     assert slopes.mean() < 0.2

@@ -223,4 +223,4 @@ def test_a_plug_in_is_not_in_the_zoos_own_catalogue(plugged):
     from zoo.jobs import catalogue
 
     assert "somebodys_net" not in catalogue._own()
-    assert catalogue.stale() == []
+    assert catalogue.stale(largest=0) == []

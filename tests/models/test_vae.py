@@ -187,6 +187,7 @@ def test_its_loss_reaches_every_weight(name):
     assert [one.path for one, gradient in pairs if gradient is None or not np.any(tf.convert_to_tensor(gradient))] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALL)
 def test_it_goes_on_exactly_where_it_was(name, tmp_path):
     """Trained for four epochs, or for two, kept, and for two more by another model: not a bit differs."""
@@ -202,6 +203,7 @@ def test_it_goes_on_exactly_where_it_was(name, tmp_path):
         np.testing.assert_array_equal(one, two, err_msg=one.path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALL)
 def test_a_saved_one_can_be_trained_on(name, tmp_path):
     """Weights, hparams, the optimizer and the place among the draws come back: both go on alike."""
@@ -216,6 +218,7 @@ def test_a_saved_one_can_be_trained_on(name, tmp_path):
     assert again[0] == again[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("compiled", "within"), [({"jit_compile": True}, 0.1), ({"steps_per_execution": 16}, 1e-3)])
 @pytest.mark.parametrize("name", ["vae_dense", "vq_vae"])
 def test_fit_gives_the_same_however_it_runs(name, compiled, within):
@@ -260,6 +263,7 @@ def test_perplexity_counts_the_codes_in_use():
     assert float(metric.result()) == pytest.approx(np.exp(stats.entropy([5, 1, 1, 1])), rel=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALL)
 def test_it_learns_a_batch_by_heart(name):
     """Nearly as likely as grey pixels can be: these are never certain."""

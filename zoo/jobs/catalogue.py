@@ -55,12 +55,16 @@ def _write(done: Mapping[str, Entry]) -> None:
     registry.catalogue.cache_clear()
 
 
-def stale() -> list[str]:
-    """Names that the catalogue lacks, has too many, or describes otherwise than the models now are."""
+def stale(largest: int | None = None) -> list[str]:
+    """Names that the catalogue lacks, has too many, or describes otherwise than the models now are.
+
+    Each is built and counted; with `largest` only those of at most so many parameters, the others by what is registered of them.
+    """
     written, own = _written(), _own()
     differing = set(written) ^ set(own)
     for name in set(written) & set(own):
-        if not _same(written[name], own[name]) or written[name].params != _count(own[name]):
+        counted = largest is None or (written[name].params or 0) <= largest
+        if not _same(written[name], own[name]) or (counted and written[name].params != _count(own[name])):
             differing.add(name)
     return sorted(differing)
 

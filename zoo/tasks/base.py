@@ -83,8 +83,9 @@ class Task(ABC):
     def metrics(self, imbalance: str | None = None) -> list[keras.Metric]:
         """What Keras logs each epoch beside the loss."""
 
-    def check(self, val: Any) -> None:  # noqa: B027  (most tasks have nothing to ask)
+    def check(self, val: Any) -> None:
         """Raises ZooError where val's encoded target lacks what the task needs of it; asked before training, where a class is `normal`."""
+        return
 
     def outputs(self, model: keras.Model, features: Any, y: Any = None) -> Any:
         """What the other methods know of some examples, float32 (batch, …): the model's output, or what is computed of it.

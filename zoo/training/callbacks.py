@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,14 @@ class MoreMetrics(keras.callbacks.Callback):
         return np.concatenate([self.call(x, y).numpy() for x, y in batches(self.val, self.batch_size)])
 
 
+def healthy(model: keras.Model, logs: Mapping[str, float]) -> bool:
+    """Whether losses and weights are finite numbers: a rectifier makes 0 of a NaN before it, and the loss says nothing of it."""
+    losses = (logs["loss"], logs.get("val_loss", 0.0))
+    return all(map(math.isfinite, losses)) and all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 class Diverged(Stateful):
-    """Stops as soon as the loss is no finite number."""
+    """Stops as soon as the loss, or at an epoch's end a weight, is no finite number."""
 
     kept = ("epoch",)
     async_safe = True  # looks and sets a flag; Keras need not wait for it
@@ -108,7 +115,7 @@ class Diverged(Stateful):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs and not (math.isfinite(logs["loss"]) and math.isfinite(logs.get("val_loss", 0.0))):
+        if logs and not healthy(self.model, logs):
             self.epoch = epoch
             self.model.stop_training = True
 
@@ -149,7 +156,7 @@ class Best(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
-        if math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]) and self.improved(epoch, logs):
+        if healthy(self.whole, logs) and self.improved(epoch, logs):
             self.weights = self.whole.get_weights()
 
 
