@@ -21,6 +21,7 @@ from zoo.evaluation import distances, evaluate, generated
 from zoo.evaluation.classifier import find_classifier
 from zoo.evaluation.generated import Looked
 from zoo.evaluation.samples import arc, tiled
+from zoo.exporting import export
 from zoo.runs import Run
 from zoo.tasks.generation import unlikelihood
 from zoo.training import callbacks, train
@@ -282,7 +283,21 @@ def test_training_that_diverges_keeps_the_last_good_weights(tmp_path, monkeypatc
     assert told.value.exit_code == 6
     (folder,) = tmp_path.glob("*/*/run.json")
     assert json.loads(folder.read_text())["state"] == "diverged"
-    assert np.isfinite(np.concatenate([one.ravel() for one in Run(folder.parent).model.get_weights()])).all()
+    run = Run(folder.parent)
+    assert np.isfinite(np.concatenate([one.ravel() for one in run.model.get_weights()])).all()
+    assert evaluate(run).evaluated  # what is kept can be looked at, but is not released
+    with pytest.raises(ZooError, match="is not finished"):
+        export(run, tmp_path / "bundles")
+
+
+def test_a_weight_that_is_no_number_is_seen_though_the_loss_is_one():
+    """A rectifier makes 0 of a NaN before it."""
+    vector = keras.Input((3,))
+    model = keras.Model(vector, keras.layers.Dense(1)(keras.layers.Dense(2)(vector)))
+    assert callbacks.healthy(model, {"loss": 0.5, "val_loss": 0.5})
+    assert not callbacks.healthy(model, {"loss": 0.5, "val_loss": float("inf")})
+    model.layers[1].kernel.assign(np.full((3, 2), np.nan))
+    assert not callbacks.healthy(model, {"loss": 0.5, "val_loss": 0.5})
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,15 @@ def test_the_tolerance_is_in_units_of_what_was_learned(unit: float, apart: float
             proof.compare("here", right, said, 1e-5, unit)
 
 
+def test_samples_that_are_images_are_compared_by_the_range_of_pixels():
+    black = np.full((2, 8, 8, 1), 3e-4, np.float32)
+    assert proof.compare("here", {"sample": black}, {"sample": black + np.float32(1e-3)}, 1e-5, 1.0) == pytest.approx(1e-3 / 255, rel=1e-3)
+    with pytest.raises(ProofError, match="sample differs"):
+        proof.compare("here", {"sample": black}, {"sample": black + np.float32(3e-3)}, 1e-5, 1.0)
+    with pytest.raises(ProofError, match="sample differs"):
+        proof.compare("here", {"sample": black[:, 0, 0]}, {"sample": black[:, 0, 0] + np.float32(1e-3)}, 1e-5, 1.0)
+
+
 def test_examples_are_spread_and_hold_missing_cells() -> None:
     numbers = np.arange(100, dtype=np.float32)
     numbers[[3, 50, 51, 52, 53, 98]] = np.nan

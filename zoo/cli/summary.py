@@ -30,7 +30,8 @@ def show(run: Run) -> None:
     """The test metrics beside the baselines, then goal, run and report."""
     rows, facts, names = measured(run), run_facts(run), tuple(run.baselines)
     print()
-    tables.show(("test", "value", *names), rows, indent=2, right=names)
+    if rows:
+        tables.show(("test", "value", *names), rows, indent=2, right=names)
     tables.facts(facts)
 
 
@@ -124,7 +125,8 @@ def best(run: Run) -> Facts:
         return []
     history = run.history
     row = history[history["epoch"] == epoch].iloc[0]
-    return [("best", f"epoch {epoch}: " + ", ".join(f"{name} {row[name]:.4g}" for name in history.columns if name.startswith("val.")))]
+    told = ", ".join(f"{name} {row[name]:.4g}" for name in history.columns if name.startswith("val."))
+    return [("last" if run.facts.get("kept_by") == "last" else "best", f"epoch {epoch}: {told}")]
 
 
 def as_json(run: Run, bundle: Bundle | None = None) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -55,6 +57,9 @@ class ModelChoice(Named):
         return dict(self.model_extra or {})
 
 
+ClassName = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value)]
+
+
 class TaskChoice(Named):
     """A task by name. What a forecast is made of may be told here; else the card's `series` says it.
 
@@ -70,9 +75,16 @@ class TaskChoice(Named):
     history: PositiveInt | None = None
     season: PositiveInt | None = None
     threshold: Literal["f1_macro", "accuracy", "f1"] | Annotated[float, Field(gt=0, lt=1)] | None = None
-    normal: str | None = None
+    normal: ClassName | None = None
     classifier: str | None = None
     importance_samples: PositiveInt | None = None
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _is_a_quantile(cls, value: Any) -> Any:
+        if isinstance(value, (int, float)) and not 0 < value < 1:
+            raise ValueError(f"a quantile lies between 0 and 1, as 0.99; {value} does not")
+        return value
 
     @model_serializer(mode="wrap")
     def _said_only(self, handler: Any) -> dict[str, Any]:

@@ -179,11 +179,11 @@ def _check_fit(entry: registry.Entry, card: Card, task: TaskChoice) -> None:
             f"model '{entry.name}' takes {takes}, but the dataset '{card.name}' gives {PLURAL[card.gives[0]]}",
             f"models that fit: {_fitting(card, task)}      zoo models --modality {card.gives[0]}",
         )
+    if task.name != card.task and not (task.name in UNLABELLED and card.task in LABELLED and not card.multilabel):
+        raise ZooError(f"the dataset '{card.name}' is for {card.task}, not for {task.name}")
     if task.name not in entry.tasks:
         said = f"model '{entry.name}' does not learn {task.name}, but {', '.join(entry.tasks)}"
         raise ZooError(said, f"models that fit: {_fitting(card, task)}")
-    if task.name != card.task and not (task.name in UNLABELLED and card.task in LABELLED and not card.multilabel):
-        raise ZooError(f"the dataset '{card.name}' is for {card.task}, not for {task.name}")
 
 
 def _fitting(card: Card, task: TaskChoice) -> str:

@@ -84,7 +84,7 @@ TASK_FACTS: dict[str, TaskFacts] = {
         metrics=dict.fromkeys(("loss", "elbo", "reconstruction", "kl", "nll", "fid", "kid", "fid_of_val"), "min"),
         logged=("loss", "elbo", "reconstruction", "kl"),
         headline=("elbo", "reconstruction", "kl", "nll", "fid", "kid", "fid_of_val"),
-        baseline="independent pixels",
+        baseline="independent values",
         loss="what training made small: of a VAE the negative bound with beta, of a GAN the losses of both networks",
         watched=("loss", "elbo", "reconstruction", "kl"),
     ),

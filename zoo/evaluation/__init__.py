@@ -16,7 +16,7 @@ def evaluate(run: Run) -> Run:
     writes the same.
 
     Args:
-        run: a finished run.
+        run: a finished run, or one that diverged and kept weights.
 
     Returns:
         The run; `run.metrics` are the metrics.

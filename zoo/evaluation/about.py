@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from zoo.config.experiment import LAST
 from zoo.evaluation.parts import Judged
 
 MUCH_WAITING = 0.3  # of an epoch
@@ -75,7 +76,7 @@ def _training(judged: Judged) -> list[tuple[str, str]]:
     stop = part.early_stopping
     told = [
         ("epochs", f"{facts.get('epochs', len(judged.run.history))} of at most {part.epochs}"),
-        ("kept", f"epoch {facts['best_epoch']}, the best by {part.best_metric}" if facts.get("best_epoch") else None),
+        ("kept", f"epoch {facts['best_epoch']}, {_chosen(facts.get('kept_by', part.best_metric))}" if facts.get("best_epoch") else None),
         ("batch size", str(part.batch_size)),
         ("optimizer", _settings(part.optimizer.model_dump())),
         ("schedule", _settings(part.schedule.model_dump())),
@@ -91,6 +92,10 @@ def _training(judged: Judged) -> list[tuple[str, str]]:
         ("to", _when(facts.get("finished"))),
     ]
     return [(term, text) for term, text in told if text]
+
+
+def _chosen(metric: str) -> str:
+    return "the last that went well" if metric == LAST else f"the best by {metric}"
 
 
 def _transfer(judged: Judged) -> str | None:

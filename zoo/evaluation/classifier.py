@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo import shelf
 from zoo.assembly import trained_model
 from zoo.data import Dataset
-from zoo.errors import ZooError
+from zoo.errors import ZooError, did_you_mean
 from zoo.runs import Run, all_runs
 
 BATCH = 256
@@ -59,8 +60,11 @@ def find_classifier(experiment: str, data: Dataset, runs: Path) -> Run:
     Raises:
         ZooError: there is none; it learned other data, or something else than classes, or takes examples in another form.
     """
-    how = f"train it first: zoo run {experiment}", "or go without FID and KID: --set task.classifier=null --set goal=null"
+    experiment = experiment.removesuffix("@last")  # as runs are named elsewhere
+    without = "or go without FID and KID: --set task.classifier=null --set goal=null"
     found = next((run for run in all_runs(runs, experiment) if run.state == "finished" and run.evaluated), None)
+    known = shelf.names("experiments")
+    how = f"train it first: zoo run {experiment}" if found or experiment in known else did_you_mean(experiment, known), without
     if found is None:
         raise ZooError(f"task.classifier: there is no finished run of '{experiment}' in {runs}, whose features FID and KID need", *how)
     cannot = f"task.classifier: {found.path} cannot tell what is drawn of '{data.card.name}'"

@@ -25,7 +25,7 @@ Forward = Callable[[Raw, np.ndarray, Any], np.ndarray]
 
 def judge(run: Run) -> Run:
     """`zoo.evaluation.evaluate`."""
-    run.needs_finished()
+    run.needs_weights()
     with locked(run.path, "the run"):
         sweep(run.path, run.path / "checkpoints", run.path / "figures")
         opened, data = open_run(run), run.dataset

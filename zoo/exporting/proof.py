@@ -24,6 +24,8 @@ from zoo.runs import read_json
 
 TOLERANCE = {"saved_model": 1e-5, "onnx": 1e-4}  # absolute, in units of what was learned, plus the same relative
 
+PIXELS = 255.0  # the unit of samples that are images
+
 Answerer = Callable[[Arrays], dict[str, Any]]
 
 
@@ -130,7 +132,7 @@ def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit:
 
     Raises:
         ProofError: text differs, or a number by more than `tolerance` times the unit that the model learns in (a target's
-            standard deviation) plus `tolerance` times its own size.
+            standard deviation; the range of pixels) plus `tolerance` times its own size.
     """
     if set(expected) != set(given):
         raise ProofError(f"{where}: the answers are {sorted(given)}, not {sorted(expected)}")
@@ -143,7 +145,7 @@ def compare(where: str, expected: Arrays, given: Arrays, tolerance: float, unit:
             wrong, difference = said != right, 0.0
         else:
             apart = np.abs(said.astype(np.float64) - right)
-            size = unit if name in ("value", "forecast") else 1.0
+            size = unit if name in ("value", "forecast") else PIXELS if name == "sample" and right.ndim == 4 else 1.0
             wrong = ~(apart <= tolerance * size + tolerance * np.abs(right))  # so written, NaN is wrong
             difference = float((apart / np.maximum(size, np.abs(right))).max())
         if wrong.any():

@@ -32,6 +32,7 @@ PROOF_SECONDS = 1800  # a proof takes seconds; one that hangs must not hang the 
 
 def release(run: Run, bundles: Path) -> Bundle:
     """See `zoo.exporting.export`."""
+    run.needs_finished()
     run.needs_evaluated()
     opened = open_run(run)
     wanted = _formats(run)

@@ -103,7 +103,7 @@ def evaluate(run: str | Path | Run, *, runs: str | Path | None = None) -> Run:
         ZooError: there is no such run, it is not finished, or a file of it is missing or broken.
     """
     found = load_run(run, runs=runs)
-    found.needs_finished()
+    found.needs_weights()
     from zoo.evaluation import evaluate as measure
 
     return measure(found)
@@ -126,6 +126,7 @@ def export(run: str | Path | Run, *, runs: str | Path | None = None, bundles: st
         ProofError: a format does not answer as the trained model does; no version is left behind.
     """
     found = load_run(run, runs=runs)
+    found.needs_finished()
     found.needs_evaluated()
     from zoo.exporting import export as release
 

@@ -48,7 +48,7 @@ HEAD = """\
 <!-- made by: zoo results      Not to be edited: run it again. -->
 # Results
 
-Read from run folders. `test` is the metric of the experiment's goal on the test split, by the weights that were the best on val: the mean
+Read from run folders. `test` is the metric of the experiment's goal on the test split, by the weights that were kept: the mean
 over the seeds ± their standard deviation. `seconds` are those of training, mean over the seeds. `published` is what others report, as the
 experiment's file says it.
 """
@@ -134,9 +134,9 @@ def _told(runs: list[Run], shelved: Experiment | None) -> Row:
     newest, facts = max(runs, key=lambda run: run.id), TASK_FACTS[str(runs[0].facts["task"])]
     changed = _changed(newest, shelved) if shelved else []
     metric, goal = _metric(newest), newest.experiment.goal
-    values = {str(run.experiment.train.seed): run.metrics["test"].get(metric) for run in runs}
+    values = {str(run.experiment.train.seed): run.metrics["test"].get(metric) if metric else None for run in runs}
     known = [value for value in values.values() if value is not None]
-    beside = {name: one.get(metric) for name, one in newest.baselines.items()}
+    beside = {name: one.get(metric) for name, one in newest.baselines.items()} if metric else {}
     return {
         "experiment": newest.name,
         "task": str(newest.facts["task"]),
@@ -144,7 +144,7 @@ def _told(runs: list[Run], shelved: Experiment | None) -> Row:
         "model": newest.experiment.model.name,
         "parameters": newest.facts.get("params"),
         "metric": metric,
-        "better": facts.metrics.get(metric),
+        "better": facts.metrics.get(metric) if metric else None,
         "seeds": values,
         "mean": fmean(known) if known else None,
         "spread": stdev(known) if len(known) > 1 else None,
@@ -161,12 +161,12 @@ def _told(runs: list[Run], shelved: Experiment | None) -> Row:
     }
 
 
-def _metric(run: Run) -> str:
-    """The goal's, where it is one of test, else the first that the task shows and this run has."""
+def _metric(run: Run) -> str | None:
+    """The goal's, where it is one of test, else the first that the task shows and this run has; None of a GAN without a classifier."""
     goal, test = run.experiment.goal, run.metrics["test"]
     if goal and split_metric(goal.metric)[0] == "test":
         return split_metric(goal.metric)[1]
-    return next((name for name in TASK_FACTS[str(run.facts["task"])].headline if test.get(name) is not None), "loss")
+    return next((name for name in TASK_FACTS[str(run.facts["task"])].headline if test.get(name) is not None), None)
 
 
 def _published(name: str) -> str | None:
@@ -196,7 +196,7 @@ def _cells(row: Row) -> list[str]:
         row["dataset"],
         row["model"],
         "" if row["parameters"] is None else f"{row['parameters']:,}",
-        row["metric"] + sign,
+        (row["metric"] or "–") + sign,
         _value(row["mean"], row["spread"]),
         str(len(row["seeds"])),
         ", ".join(f"{name} {_value(value)}" for name, value in row["baselines"].items()),

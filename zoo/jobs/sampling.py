@@ -46,7 +46,8 @@ class Sampler:
         if name.isdecimal() and int(name) < len(self.classes):
             return int(name)
         numbers = f"or a number from 0 to {len(self.classes) - 1}"
-        raise ZooError(f"--class {name}: no such class", did_you_mean(name, self.classes), f"classes: {', '.join(self.classes)}; {numbers}")
+        near = None if name.lstrip("-").isdecimal() else did_you_mean(name, self.classes)
+        raise ZooError(f"--class {name}: no such class", near, f"classes: {', '.join(self.classes)}; {numbers}")
 
     def samples(self, count: int, *, label: int | None = None, seed: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
         """So many samples, float32 (count, …), pixels 0..255 of images, and their class numbers, or None.
@@ -93,7 +94,7 @@ def _check_task(task: str, path: Path) -> None:
 def check_target(target: Path, count: int) -> None:
     """Raises ZooError for a number of samples, or a place for them, that cannot be."""
     if not 1 <= count <= MOST:
-        raise ZooError(f"-n {count}: it should be from 1 to {MOST:,}", "for more, draw again with another --seed")
+        raise ZooError(f"-n {count}: it should be from 1 to {MOST:,}", "for more, draw again with another --seed" if count > MOST else None)
     if target.suffix not in PICTURES:
         known = ", ".join(f"NAME{suffix} for {what}" for suffix, what in PICTURES.items())
         raise ZooError(f"-o {target}: samples are written as {known}")

@@ -142,10 +142,15 @@ class Run:
         return (self.path / "metrics.json").is_file()
 
     def needs_evaluated(self) -> None:
-        """Raises ZooError unless the run is finished and evaluated."""
-        self.needs_finished()
+        """Raises ZooError unless the run has weights and is evaluated."""
+        self.needs_weights()
         if not self.evaluated:
             raise ZooError(f"{self.path} is not evaluated yet", f"evaluate it first: zoo evaluate {self.path}")
+
+    def needs_weights(self) -> None:
+        """Raises ZooError unless the run's training ended, and left weights: those before it diverged are kept."""
+        if not (self.state == "diverged" and (self.path / "model.keras").is_file()):
+            self.needs_finished()
 
     def needs_finished(self) -> None:
         """Raises ZooError unless the run's training ended well."""
@@ -228,7 +233,9 @@ def find(what: str | Path | Run, root: Path) -> Run:
         finished = [run for run in known if run.name == name and run.state == "finished"]
         if finished:
             return finished[0]
-        raise ZooError(f"no finished run of '{name}' in {root}", did_you_mean(name, {run.name for run in known}))
+        others = [run for run in known if run.name == name]
+        hint = f"its newest is {others[0].state}: {others[0].path}" if others else did_you_mean(name, {run.name for run in known})
+        raise ZooError(f"no finished run of '{name}' in {root}", hint)
     same = [run for run in known if run.id == str(what)]
     if len(same) > 1:
         raise ZooError(f"'{what}' is the ID of several runs", *[str(run.path) for run in same])

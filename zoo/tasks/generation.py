@@ -31,7 +31,7 @@ class Generation(Task):
     """
 
     name = "generation"
-    baseline_name = "independent pixels"
+    baseline_name = "independent values"
     output_shape = None
 
     def __init__(self, target: dict[str, Any], choice: TaskChoice | None = None, input_shape: Any = None) -> None:

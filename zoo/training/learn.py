@@ -193,7 +193,7 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
         assembled.model.set_weights(best.weights)
         write_atomically(run.path / "model.keras", lambda path: assembled.model.save(path, include_optimizer=False))
     facts = {"epochs": len(history.epoch), "best_epoch": None if best.best_epoch is None else best.best_epoch + 1, "finished": _now()}
-    facts |= named["waiting"].facts
+    facts |= {"kept_by": best.metric, **named["waiting"].facts}
     if diverged.epoch is not None:
         run.mark("diverged", **facts)
         raise _diverged(run, diverged.epoch, kept_some)
@@ -213,10 +213,11 @@ def _finish(run: Run, assembled: Assembled, named: dict[str, Any]) -> Run:
 
 
 def _diverged(run: Run, epoch: int, kept: bool) -> DivergedError:
-    slower = run.experiment.train.optimizer.learning_rate / 10
+    slower = min(run.experiment.train.optimizer.learning_rate / 10, 0.01)
+    told = f"the weights of epoch {run.facts['best_epoch']} are kept: zoo evaluate {run.path}"
     return DivergedError(
-        f"training diverged in epoch {epoch + 1}: the loss is no longer a finite number",
-        f"the weights of epoch {run.facts['best_epoch']} are kept in {run.path}" if kept else "no epoch went well, so no weights are kept",
+        f"training diverged in epoch {epoch + 1}: the loss, or a weight, is no longer a finite number",
+        told if kept else f"no epoch went well, so no weights are kept in {run.path}",
         f"try a smaller learning rate: --set train.optimizer.learning_rate={slower:g}",
     )
 

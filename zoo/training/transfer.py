@@ -61,6 +61,8 @@ def plan(assembled: Assembled) -> list[Phase]:
     frozen = _frozen(model, part)
     thawed = _thawed(model, frozen, part)
     if part.unfreeze is None:
+        if part.freeze != "all":
+            _check_learns(model, frozen, part, epochs)
         return [Phase(0, 0, epochs, tuple(frozen))]
     adapted = lora.adaptable(thawed, model.name) if part.lora else []
     learning = {id(one) for one in (adapted or _learners(thawed, part))}
@@ -69,12 +71,17 @@ def plan(assembled: Assembled) -> list[Phase]:
     second = Phase(1, part.warm_epochs, epochs, still, tuple(adapted), part.learning_rate_factor, rates)
     if not part.warm_epochs:
         return [second]
+    _check_learns(model, frozen, part, part.warm_epochs)
+    return [Phase(0, 0, part.warm_epochs, tuple(frozen), last=False), second]
+
+
+def _check_learns(model: keras.Model, frozen: Sequence[Any], part: Transfer, epochs: int) -> None:
+    """Raises ZooError where every layer that has weights is frozen."""
     if not any(one.trainable_weights for one in trunk.leaves(model) if one not in frozen):
         raise ZooError(
-            f"transfer.freeze: {part.freeze} leaves no layer of '{model.name}' that could learn in the {part.warm_epochs} warm epochs",
-            "transfer.warm_epochs: 0 begins with phase 2",
+            f"transfer.freeze: {part.freeze} leaves no layer of '{model.name}' that could learn in the {epochs} frozen epochs",
+            "unfreeze some (transfer.unfreeze: last_block) and begin with that (transfer.warm_epochs: 0), or freeze up to a layer's name",
         )
-    return [Phase(0, 0, part.warm_epochs, tuple(frozen), last=False), second]
 
 
 def add_adapters(assembled: Assembled, phases: Sequence[Phase]) -> None:
