@@ -12,6 +12,13 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 
+LONGEST = ("test_contract.py", "test_readme.py", "test_backbones.py", "test_resume.py", "test_new.py", "test_wheel.py", "test_training.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that two workers end at about the same time."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _folders_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

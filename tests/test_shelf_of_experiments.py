@@ -30,6 +30,10 @@ SMALLER = {  # what an epoch would take too long for
     "etth1_patchtst": {"train.batch_size": 1024, "model.width": 8},
     "sign_digits_mobilenet_v2_035": {"model.resize": 32, "transfer.warm_epochs": 0},
 }
+EVERYWHERE = (  # one of a kind of data and of a task; `make long` runs the others too
+    *("adult_mlp", "breast_cancer_mlp", "diabetes_mlp", "digits_cnn", "digits_mlp", "etth1_dlinear", "iris_mlp"),
+    *("nab_autoencoder_conv", "sign_digits_mobilenet_v2_035", "sms_spam_text_cnn", "tinyshakespeare_gpt_nano"),
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,7 +47,7 @@ def test_its_header_says_command_result_machine_and_date(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in EVERYWHERE else pytest.mark.long) for name in NAMES])
 def test_it_runs(name, tmp_path, monkeypatch, request):
     experiment = load_experiment(name)
     if experiment.card.source.kind != "sklearn" and "ZOO_DATA_DIR" not in os.environ:

@@ -404,6 +404,7 @@ def test_epochs_follow_the_steps(kind, rows, batch, epochs):
     assert (train["batch_size"], train["epochs"], train["early_stopping"]["patience"]) == (batch, epochs, epochs // 5)
 
 
+@pytest.mark.long
 def test_a_short_series_is_forecast_better_than_by_its_last_value(zoo):
     months = pd.date_range("2010-01-01", periods=144, freq="MS").strftime("%Y-%m")
     values = (100 + 2 * np.arange(144)) * (1 + 0.2 * np.sin(np.arange(144) * np.pi / 6))

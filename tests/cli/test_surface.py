@@ -23,6 +23,7 @@ SURFACE = {
     "check": {"--json"},
     "new": {"--name", "--target", "--json", "--task"},
     "results": {"-o", "--output", "--runs", "--json"},
+    "sample": {"-n", "--number", "--class", "--seed", "-o", "--out", "--runs", "--bundles"},
     "generate": {"--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed", "--runs", "--bundles", "--json"},
     "schema": set(),
     "catalogue": {"--check"},

@@ -211,6 +211,8 @@ def own(card: Card, folder: Path) -> Card:
     for key, one in vars(card.source).items():
         if isinstance(one, File):
             changes[key] = File(name=str(folder / one.name))
+        elif isinstance(one, tuple) and one and isinstance(one[0], File):
+            changes[key] = tuple(File(name=str(folder / each.name)) for each in one)
         elif isinstance(one, Folder):
             changes[key] = Folder(name=str(folder / one.name), files=one.files, exclude=one.exclude)
     if isinstance(card.source, TfdsSource):

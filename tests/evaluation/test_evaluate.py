@@ -245,7 +245,7 @@ def test_predictions_are_written_in_flat_memory(tmp_path):
     for size in (40_000, 400_000):
         rows, outputs = np.arange(size), np.random.default_rng(0).normal(size=(size, 4)).astype(np.float32)
         said = predictions.answers(task, outputs, {"temperature": 1.0})
-        part = Part("test", rows, rows % 3, np.array(task.classes, object)[rows % 3], outputs, said, {}, {})
+        part = Part("test", rows, rows % 3, np.array(task.classes, object)[rows % 3], outputs, said, {}, {}, {})
         tracemalloc.start()
         predictions.write(tmp_path / "x.parquet", task, rows, [part])
         peaks.append(tracemalloc.get_traced_memory()[1])

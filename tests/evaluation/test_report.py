@@ -139,7 +139,8 @@ def test_a_drawing_takes_the_pages_colours(digits):
 def test_a_confusion_matrix_of_many_classes_stays_readable(classes):
     counts = np.diag(np.arange(1, classes + 1)) + np.eye(classes, k=1, dtype=int)
     part = SimpleNamespace(metrics={"confusion": counts.tolist()})
-    judged = SimpleNamespace(test=part, data=SimpleNamespace(classes=[f"a long name of class {index}" for index in range(classes)]))
+    names = [f"a long name of class {index}" for index in range(classes)]
+    judged = SimpleNamespace(test=part, data=SimpleNamespace(classes=names, card=SimpleNamespace(multilabel=False)))
     with figures.matplotlib.rc_context(figures.STYLE):
         axes = figures.confusion(judged).axes[0]
     assert len(axes.texts) == (0 if classes > 20 else np.count_nonzero(counts))

@@ -390,8 +390,8 @@ model.optimizer.build(model.trainable_variables)  # as the training room does: e
 if start:
     snapshot.restore(model, start, folder)
 epoch = tf.Variable(0, dtype=tf.int64)
-best, history = callbacks.Best("val.loss", "regression"), callbacks.History()
-last = callbacks.Checkpoint(folder, best, history, {"best": best, "history": history}, start)
+best, history = callbacks.Best("val.loss", "regression", model), callbacks.History()
+last = callbacks.Checkpoint(folder, best, history, {"best": best, "history": history}, start, model, 0)
 model.fit(
     batches(data, 64, seed=5, epoch=epoch), validation_data=batches(data, 256), epochs=epochs,
     initial_epoch=start.epoch if start else 0, shuffle=False, verbose=0,

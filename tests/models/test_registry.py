@@ -35,7 +35,7 @@ def builder():
 
 
 def test_names_are_filtered():
-    assert list_models("resnet*_cifar") == ["resnet20_cifar", "resnet32_cifar", "resnet44_cifar", "resnet56_cifar"]
+    assert list_models("resnet*_cifar") == ["resnet20_cifar", "resnet32_cifar", "resnet44_cifar", "resnet56_cifar", "resnet8_cifar"]
     assert {"linear", "mlp"} <= set(list_models(modality="vector"))
     small = list_models("*", task="regression", modality="image", max_params=200_000)
     assert {"cnn_small", "lenet5"} <= set(small)

@@ -112,7 +112,7 @@ def test_val_loss_is_the_tasks_own_whatever_training_makes_small(card, imbalance
 @pytest.mark.parametrize("imbalance", ["focal", "oversample"])
 def test_a_run_goes_on_where_it_was_stopped(card, imbalance, tmp_path, monkeypatch):
     """With draws and mixed labels too: the last epoch of three is the same after a stop before it."""
-    import zoo.training.learn as room
+    import zoo.training.fitting as room
 
     asked = experiment(card, imbalance, augment=["mixup"])
     whole = train(asked, runs=tmp_path / "whole")

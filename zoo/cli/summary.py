@@ -100,7 +100,7 @@ def reads(reading: dict[str, Any]) -> str:
         low, high = min(reading["thresholds"]), max(reading["thresholds"])
         return f"each label at {low:.3g} to {high:.3g} and above (thresholds fitted on val)"
     threshold = reading.get("threshold", 0.5)
-    if reading["task"] == "reconstruction":
+    if reading.get("task") == "reconstruction":
         return f"an anomaly above {threshold:.3g} (threshold fitted on val)"
     return "" if threshold == 0.5 else f"{reading['classes'][1]} at {threshold:.3g} and above (threshold fitted on val)"
 
