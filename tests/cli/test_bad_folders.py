@@ -91,11 +91,18 @@ def _finished(path: Path) -> str:
 @pytest.mark.parametrize("state", ["running", "interrupted", "diverged"])
 def test_a_run_that_never_finished(refused, own, state):
     Run(own).mark(state)
+    (own / "model.keras").unlink()
     for words in (("export", str(own)), ("evaluate", str(own)), ("predict", str(own), "pyproject.toml")):
         Path("pyproject.toml").write_text("x")
         said = refused(*words)
         assert f"{own} is not finished (it is {state})" in said
         assert ("experiment.yaml --resume" in said) == (state != "diverged")
+
+
+def test_what_a_diverged_run_kept_is_looked_at_but_not_released(refused, zoo, own):
+    Run(own).mark("diverged")
+    assert zoo("evaluate", str(own)).code == 0
+    assert f"{own} is not finished (it is diverged)" in refused("export", str(own))
 
 
 def test_a_run_that_is_not_evaluated(refused, own, tmp_path):

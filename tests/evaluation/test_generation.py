@@ -319,7 +319,9 @@ def test_what_cannot_be_is_refused_when_it_is_read(experiment, changes, said):
 
 
 def test_what_cannot_be_scored_is_refused_before_it_is_trained(home, vae, tmp_path):
-    with pytest.raises(ZooError, match=r"no finished run of 'digits_cnn_small' in .*\n.*zoo run digits_cnn_small\n.*task.classifier=null"):
+    with pytest.raises(
+        ZooError, match=r"no finished run of 'digits_cnn_small' in .*\n.*did you mean: digits_cnn.*\n.*task.classifier=null"
+    ):
         train(load_experiment(GAN), runs=tmp_path)
     with pytest.raises(ZooError, match=r"'val\.elbo' will not be known of this 'dcgan'\n.*of a VAE"):
         train(load_experiment(GAN, {"train.keep_best": "val.elbo"}), runs=home)

@@ -364,7 +364,7 @@ def test_what_cannot_be_is_told_when_the_experiment_is_read(changes, said):
         ),
         ({"transfer.unfreeze": 9}, r"transfer\.unfreeze: 9 layers, and the frozen part of 'tiny' has 4"),
         ({"transfer.freeze": "bakbone"}, r"transfer\.freeze: model 'tiny' has no layer 'bakbone'\n.*did you mean: backbone"),
-        ({"transfer.freeze": "head"}, r"transfer\.freeze: head leaves no layer of 'tiny' that could learn in the 2 warm epochs"),
+        ({"transfer.freeze": "head"}, r"transfer\.freeze: head leaves no layer of 'tiny' that could learn in the 2 frozen epochs"),
     ],
 )
 def test_a_layer_that_is_not_there_is_told_before_training(changes, said, tmp_path):
