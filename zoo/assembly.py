@@ -132,15 +132,12 @@ def compile_model(assembled: Assembled, model: keras.Model, *, epochs: int, fact
 
 def _learned(data: Dataset, task: tasks.Task, split: str) -> Encoded:
     """The rows of a split that the task learns from. Raises ZooError where these are none."""
-    rows = data.rows[split]
-    if task.normal is not None:
-        y = preprocess.encode_target(data.spec, pick(data.raw.target, rows))
-        if split == "val":
-            task.check(y)
-        rows = rows[y == task.normal]
-        if not len(rows):
-            what = f"'{(data.classes or ())[task.normal]}': {task.name} learns from it, and fits its threshold on val's"
-            raise ZooError(f"the {split} split of '{data.card.name}' holds no example of {what}", "give it more rows")
+    if task.normal is not None and split == "val":
+        task.check(preprocess.encode_target(data.spec, pick(data.raw.target, data.rows[split])))
+    rows = data.rows_of(split, task.normal)
+    if task.normal is not None and not len(rows):
+        what = f"'{(data.classes or ())[task.normal]}': {task.name} learns from it, and fits its threshold on val's"
+        raise ZooError(f"the {split} split of '{data.card.name}' holds no example of {what}", "give it more rows")
     return replace(data.encode(rows, learns=split == "train"), pair=task.pair)
 
 

@@ -57,6 +57,13 @@ class Dataset:
         """Each split, encoded once."""
         return {name: self.encode(rows, learns=name == "train") for name, rows in self.rows.items()}
 
+    def rows_of(self, split: str, only: int | None = None) -> np.ndarray:
+        """The row numbers of a split, all of them or those of one class number."""
+        rows = self.rows[split]
+        if only is not None:
+            rows = rows[preprocess.encode_target(self.spec, pick(self.raw.target, rows)) == only]
+        return rows
+
     def encode(self, rows: np.ndarray, learns: bool = False) -> Encoded:
         """Some rows, by their numbers, encoded; augmented as the card says where they are learned from."""
         return Encoder(self.card, self.raw, self.spec, self.graph).split(rows, learns)

@@ -16,13 +16,13 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from PIL import Image
 
 from zoo.assembly import Opened
-from zoo.data import Dataset, preprocess
-from zoo.data.windows import ANOMALIES, SERIES, TIMES, Windows, pick, steps_of
+from zoo.data import Dataset
+from zoo.data.windows import ANOMALIES, SERIES, TIMES, Windows, steps_of
 from zoo.evaluation.examples import short
 from zoo.evaluation.metrics import metrics_of
 from zoo.evaluation.parts import Judged, Part
 from zoo.evaluation.predictions import forward
-from zoo.tasks import Reconstruction, Task
+from zoo.tasks import Reconstruction
 
 SHOWN = 3  # series, at most
 POINTS = 2000  # of a line, or of a scatter
@@ -51,18 +51,9 @@ def completed(opened: Opened, data: Dataset, parts: Mapping[str, Part]) -> dict[
 
 def _mean(opened: Opened, data: Dataset) -> tf.Tensor:
     """The mean of the training examples that were learned, as the model takes them, (1, …)."""
-    rows = learned(opened.task, data)
+    rows = data.rows_of("train", opened.task.normal)
     sums = forward(opened, lambda features, y: ops.sum(ops.cast(features, "float32"), axis=0, keepdims=True))(data.raw, rows, rows)
     return tf.constant(sums.sum(0, keepdims=True, dtype=np.float64) / len(rows), tf.float32)
-
-
-def learned(task: Task, data: Dataset) -> np.ndarray:
-    """The training rows that were learned: where one class is normal, its own."""
-    rows = data.rows["train"]
-    if task.normal is None:
-        return rows
-    normal: np.ndarray = preprocess.encode_target(data.spec, pick(data.raw.target, rows)) == task.normal
-    return rows[normal]
 
 
 def events(data: Dataset, rows: np.ndarray, alarms: np.ndarray) -> dict[str, Any]:
@@ -256,8 +247,8 @@ def embedding(judged: Judged, several: list[Axes], colours: Mapping[str, str]) -
     """Codes of test examples: two numbers as they are, more by their two principal components; coloured by class where there is one."""
     part, axes = judged.test, several[0]
     some = np.linspace(0, len(part.rows) - 1, min(len(part.rows), POINTS)).astype(int)
-    encode, named = judged.opened.signatures["encoder"].call, bool(judged.opened.signatures["encoder"].inputs)
-    give = forward(judged.opened, lambda x, y: encode({"image": x, "label": y} if named else x)["embedding"])  # conditional: told the class
+    encode = judged.opened.signatures["encoder"].call
+    give = forward(judged.opened, lambda x, y: encode(judged.task.pair(x, y)[0])["embedding"])
     codes = give(judged.data.raw, part.rows[some], part.y[some])
     points, share = _flat(codes.astype(np.float64))
     known = judged.data.classes if judged.data.classes and not judged.data.card.multilabel else ("",)

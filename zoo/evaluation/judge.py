@@ -30,10 +30,11 @@ def judge(run: Run) -> Run:
         sweep(run.path, run.path / "checkpoints", run.path / "figures")
         opened, data = open_run(run), run.dataset
         forward = predictions.forward(opened)
-        outputs = {name: _outputs(run, data, forward, name, _target(opened.task, data, name)) for name in ("val", "test")}
-        reading = opened.task.fit_reading(outputs["val"], _target(opened.task, data, "val"))
+        y = {name: _target(opened.task, data, name) for name in data.rows}
+        outputs = {name: _outputs(run, data, forward, name, y[name]) for name in ("val", "test")}
+        reading = opened.task.fit_reading(outputs["val"], y["val"])
         opened.reading = reading  # the file is written below, or is that of an earlier evaluation
-        parts = {name: _part(opened.task, data, reading, name, found) for name, found in outputs.items()}
+        parts = {name: _part(opened.task, data, reading, name, found, y) for name, found in outputs.items()}
         if isinstance(opened.task, Reconstruction):
             parts = anomalies.completed(opened, data, parts)
         parts, drawn = generated.completed(opened, data, parts) if isinstance(opened.task, Generation) else (parts, None)
@@ -87,9 +88,9 @@ def _as_read(data: Dataset, y: Any, rows: np.ndarray) -> Any:
     return np.asarray(target) if data.card.multilabel else target
 
 
-def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray) -> Part:
-    y, rows = _target(task, data, name), data.rows[name]
-    answers, y_train = predictions.answers(task, outputs, reading), _target(task, data, "train")
+def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray, targets: dict[str, Any]) -> Part:
+    y, y_train, rows = targets[name], targets["train"], data.rows[name]
+    answers = predictions.answers(task, outputs, reading)
     rolling = {"backtest": forecasts.backtest(task, data, rows, y, outputs)} if isinstance(task, Forecasting) and name == "test" else {}
     return Part(
         name=name,

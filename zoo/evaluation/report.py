@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from zoo.config.metrics import METRICS, TASK_FACTS, split_metric
-from zoo.evaluation import about, anomalies, examples, figures, writing
+from zoo.evaluation import about, examples, figures, writing
 from zoo.evaluation.parts import Judged
 from zoo.tasks import Reconstruction
 
@@ -125,7 +125,7 @@ def _sentence(judged: Judged) -> str:
         aim = f"to tell {len(data.classes)} classes of {data.card.target.name} apart"
         aim = f"to tell {' from '.join(data.classes)} ({data.card.target.name})" if len(data.classes) == 2 else aim
     if isinstance(judged.task, Reconstruction):
-        normal, sizes["train"] = judged.task.normal, f"{len(anomalies.learned(judged.task, data)):,}"
+        normal, sizes["train"] = judged.task.normal, f"{len(data.rows_of('train', judged.task.normal)):,}"
         aim = "to reconstruct" if normal is None else f"to reconstruct what is {(data.classes or ())[normal]}"
     if judged.task.name == "generation":
         return f"{model} learned to draw {what} from {sizes['train']}, and is measured beside {sizes['test']} that it had never seen."

@@ -90,12 +90,9 @@ def reconstructions(judged: Judged, several: list[Axes], colours: Mapping[str, s
     part = judged.test
     firsts = [int(np.flatnonzero(part.y == one)[0]) for one in np.unique(part.y)] if judged.data.classes and part.y.ndim == 1 else []
     places = np.array([*firsts, *(place for place in range(len(part.rows)) if place not in firsts)][:PAIRS])
-    conditional = judged.generated is not None and judged.generated.labels is not None
     rows, y, model = part.rows[places], part.y[places], judged.opened.model
     real = forward(judged.opened, lambda features, y: features)(judged.data.raw, rows, y)
-    said = forward(judged.opened, lambda x, y: model({"image": x, "label": y} if conditional else x, training=False))(
-        judged.data.raw, rows, y
-    )
+    said = forward(judged.opened, lambda x, y: model(judged.task.pair(x, y)[0], training=False))(judged.data.raw, rows, y)
     _show(several[0], np.concatenate([real, said]), len(places), "above test examples, below what is decoded of their codes")
 
 

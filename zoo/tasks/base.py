@@ -110,9 +110,9 @@ class Task(ABC):
     def read(self, outputs: Any, reading: Reading) -> dict[str, Any]:
         """The named answers, as TensorFlow in the exported graph."""
 
-    @abstractmethod
     def numbers(self, outputs: Any, reading: Reading) -> dict[str, Any]:
-        """The part of `read` without text, for ONNX."""
+        """The part of `read` without text, for ONNX: all of it, where there is none."""
+        return self.read(outputs, reading)
 
     def signatures(self, model: keras.Model, reading: Reading) -> dict[str, Signature]:
         """What is served beside the answers to examples, by name."""

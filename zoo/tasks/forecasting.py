@@ -61,9 +61,6 @@ class Forecasting(Task):
         values = outputs * ops.convert_to_tensor(reading["std"], "float32") + ops.convert_to_tensor(reading["mean"], "float32")
         return {"forecast": ops.expm1(values) if reading["log"] else values}
 
-    def numbers(self, outputs: Any, reading: Reading) -> dict[str, Any]:
-        return self.read(outputs, reading)  # all of it is numbers
-
     def measure(self, outputs: np.ndarray, y: Any, answers: dict[str, np.ndarray]) -> dict[str, Any]:
         """Means over all windows, steps and targets: scaled, in units, and the two that have none.
 

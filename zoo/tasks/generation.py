@@ -71,7 +71,7 @@ class Generation(Task):
         if isinstance(model, Adversarial):
             of_generator, of_discriminator, real = model.measured(features, ops.cast(y, "int32") if self.conditional else None)
             return ops.stack([of_generator + of_discriminator, of_generator, of_discriminator, real], axis=-1)
-        x = {"image": features, "label": y} if self.conditional else features
+        x, _ = self.pair(features, y)
         reconstruction, kl = model.score(x) if y is None else model.bound(x)  # what is served must not depend on the batch
         found = [reconstruction + kl, reconstruction, kl]
         if y is not None and self.importance_samples:
@@ -93,9 +93,6 @@ class Generation(Task):
     def read(self, outputs: Any, reading: Reading) -> dict[str, Any]:
         """`score` float32 (batch,): of a VAE the negative bound, of a GAN the discriminator's logit."""
         return {"score": outputs[:, 3 if self.adversarial else 0]}
-
-    def numbers(self, outputs: Any, reading: Reading) -> dict[str, Any]:
-        return self.read(outputs, reading)  # all of it is numbers
 
     def signatures(self, model: Any, reading: Reading) -> dict[str, Signature]:
         """`generator` of a GAN, `decoder` and `encoder` of a VAE.

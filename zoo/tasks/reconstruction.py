@@ -110,9 +110,6 @@ class Reconstruction(Task):
         """`score` float32 (batch,), and `anomaly` bool (batch,): whether it is above the threshold."""
         return {"score": outputs[:, 0], "anomaly": outputs[:, 0] > reading["threshold"]}
 
-    def numbers(self, outputs: Any, reading: Reading) -> dict[str, Any]:
-        return self.read(outputs, reading)  # all of it is numbers
-
     def signatures(self, model: keras.Model, reading: Reading) -> dict[str, Signature]:
         """`encoder`, where the model has an inner one: `embedding` float32 (batch, k), flattened; of a VAE the mean."""
         encoder = next((layer for layer in model.layers if layer.name == "encoder"), None)

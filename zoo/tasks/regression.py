@@ -65,9 +65,6 @@ class Regression(Task):
         """`value` float32 (batch,), of several targets (batch, targets), in their units."""
         return {"value": in_units(outputs if self.columns else outputs[:, 0], reading)}
 
-    def numbers(self, outputs: Any, reading: Reading) -> dict[str, Any]:
-        return self.read(outputs, reading)  # all of it is numbers
-
     def measure(self, outputs: np.ndarray, y: np.ndarray, answers: dict[str, np.ndarray]) -> dict[str, Any]:
         """The metrics of regression, in the target's units, by scikit-learn.
 

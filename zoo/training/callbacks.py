@@ -63,8 +63,7 @@ class MoreMetrics(keras.callbacks.Callback):
     def __init__(self, task: Task, val: Encoded, names: set[str], batch_size: int) -> None:
         super().__init__()
         self.task, self.names, self.y = task, sorted(names), val.y
-        self.val = replace(val, pair=None)
-        self.batch_size = batch_size
+        self.batches = batches(replace(val, pair=None), batch_size) if names else None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
@@ -75,8 +74,8 @@ class MoreMetrics(keras.callbacks.Callback):
         if "task_loss" in logs:  # training made another one small; val.loss is the task's
             logs["val_loss"] = logs.pop("val_task_loss")
             del logs["task_loss"]
-        if self.names:
-            outputs = self._outputs()
+        if self.batches is not None:
+            outputs = np.concatenate([self.call(x, y).numpy() for x, y in self.batches])
             whole = bool(np.isfinite(outputs).all())  # else training has diverged, and the callback after this one says so
             found = metrics_of(self.task, outputs, self.y, self.task.baseline_reading()) if whole else {}
             logs.update({f"val_{name}": math.nan if found.get(name) is None else found[name] for name in self.names})
@@ -84,9 +83,6 @@ class MoreMetrics(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         self.call = tf.function(lambda x, y: self.task.outputs(model, x, y), reduce_retracing=True, autograph=False)
-
-    def _outputs(self) -> np.ndarray:
-        return np.concatenate([self.call(x, y).numpy() for x, y in batches(self.val, self.batch_size)])
 
 
 def healthy(model: keras.Model, logs: Mapping[str, float]) -> bool:
