@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from zoo.jobs import load_run as load_run
     from zoo.jobs import predict as predict
     from zoo.jobs import run as run
+    from zoo.jobs import search as search
     from zoo.jobs import train as train
     from zoo.registry import create_model as create_model
     from zoo.registry import list_models as list_models
     from zoo.registry import register_model as register_model
     from zoo.runs import Run as Run
+    from zoo.tuning.hypermodel import hypermodel as hypermodel
 
 __version__ = "0.1.0"
 
@@ -31,6 +33,8 @@ _HOMES = {
     "load_dataset": "zoo.jobs",
     "run": "zoo.jobs",
     "train": "zoo.jobs",
+    "search": "zoo.jobs",
+    "hypermodel": "zoo.tuning.hypermodel",
     "evaluate": "zoo.jobs",
     "export": "zoo.jobs",
     "predict": "zoo.jobs",
@@ -49,6 +53,7 @@ __all__ = [
     "create_model",
     "evaluate",
     "export",
+    "hypermodel",
     "list_models",
     "load_bundle",
     "load_dataset",
@@ -56,6 +61,7 @@ __all__ = [
     "predict",
     "register_model",
     "run",
+    "search",
     "train",
 ]
 

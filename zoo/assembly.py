@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from zoo.data.images import after_pixels, pixels_of
 from zoo.data.windows import pick
 from zoo.errors import ZooError
 from zoo.layers.pretrained import run_named, started_from_weights
-from zoo.runs import Run, home
+from zoo.runs import Run, cores, home
 from zoo.tasks.base import Signature
 
 ENCODED = ("image", "audio")  # kinds of examples that come as encoded files too
@@ -65,11 +64,6 @@ def set_up(train: Train) -> dict[str, Any]:
     keras.utils.set_random_seed(train.seed)
     _set_determinism(train.deterministic)
     return {"threads": tf.config.threading.get_intra_op_parallelism_threads() or cores()}
-
-
-def cores() -> int:
-    """The processors that this process may use: what TensorFlow takes where nobody sets its threads."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _set_determinism(wanted: bool) -> None:

@@ -92,7 +92,7 @@ def refused(zoo: Zoo) -> Callable[..., str]:
 
 
 def _tree() -> set[Path]:
-    folders = [Path("runs"), Path("bundles")]
+    folders = [Path("runs"), Path("bundles"), Path("searches")]
     return {path for folder in folders for path in folder.rglob("*") if path.name != ".lock"}
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reconstructed import days as days
+from reconstructed import ones as ones
 
 from zoo.config import load_experiment
 from zoo.evaluation import evaluate

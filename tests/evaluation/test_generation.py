@@ -24,7 +24,7 @@ from zoo.evaluation.samples import arc, tiled
 from zoo.exporting import export
 from zoo.runs import Run
 from zoo.tasks.generation import unlikelihood
-from zoo.training import callbacks, train
+from zoo.training import monitors, train
 
 TRAIN = {"epochs": 2, "batch_size": 64, "tensorboard": False, "optimizer": {"name": "adam", "learning_rate": 2e-3}}
 CLASSIFIER = {"dataset": "digits", "model": {"name": "cnn_small", "width": 8}, "train": {**TRAIN, "early_stopping": None}}
@@ -294,10 +294,10 @@ def test_a_weight_that_is_no_number_is_seen_though_the_loss_is_one():
     """A rectifier makes 0 of a NaN before it."""
     vector = keras.Input((3,))
     model = keras.Model(vector, keras.layers.Dense(1)(keras.layers.Dense(2)(vector)))
-    assert callbacks.healthy(model, {"loss": 0.5, "val_loss": 0.5})
-    assert not callbacks.healthy(model, {"loss": 0.5, "val_loss": float("inf")})
+    assert monitors.healthy(model, {"loss": 0.5, "val_loss": 0.5})
+    assert not monitors.healthy(model, {"loss": 0.5, "val_loss": float("inf")})
     model.layers[1].kernel.assign(np.full((3, 2), np.nan))
-    assert not callbacks.healthy(model, {"loss": 0.5, "val_loss": 0.5})
+    assert not monitors.healthy(model, {"loss": 0.5, "val_loss": 0.5})
 
 
 @pytest.mark.parametrize(

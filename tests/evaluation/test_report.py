@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from zoo.evaluation import figures
-from zoo.evaluation.report import number
+from zoo.evaluation.drawing import inline
+from zoo.evaluation.page import number
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FIGURES = {
@@ -128,11 +129,11 @@ def test_the_worst_mistakes_come_first(digits, values):
 def test_a_drawing_takes_the_pages_colours(digits):
     drawn = digits.path / "figures" / "confusion.svg"
     assert figures.ACCENT in drawn.read_text()
-    inline = figures.inline(drawn)
-    assert "var(--accent)" in inline
-    assert not any(colour in inline for colour in figures.COLOURS.values())
-    assert "font-family" not in inline
-    ElementTree.fromstring(inline)
+    markup = inline(drawn)
+    assert "var(--accent)" in markup
+    assert not any(colour in markup for colour in figures.COLOURS.values())
+    assert "font-family" not in markup
+    ElementTree.fromstring(markup)
 
 
 @pytest.mark.parametrize("classes", [2, 20, 21, 300])

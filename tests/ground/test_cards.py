@@ -67,6 +67,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "split: time": splits.TimeSplit,
     "split: hash": splits.HashSplit,
     "split: fold": splits.FoldSplit,
+    "cross_validation": splits.CrossValidation,
 }
 
 

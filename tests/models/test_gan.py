@@ -375,7 +375,7 @@ import keras, numpy as np, tensorflow as tf
 from sklearn.datasets import load_digits
 from zoo import create_model
 from zoo.data import Encoded, batches
-from zoo.training import callbacks, snapshot
+from zoo.training import callbacks, monitors, snapshot
 
 folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
 callbacks.SECONDS_BETWEEN_CHECKPOINTS = 0.0
@@ -390,12 +390,12 @@ model.optimizer.build(model.trainable_variables)  # as the training room does: e
 if start:
     snapshot.restore(model, start, folder)
 epoch = tf.Variable(0, dtype=tf.int64)
-best, history = callbacks.Best("val.loss", "regression", model), callbacks.History()
+best, history = monitors.Best("val.loss", "regression", model), callbacks.History()
 last = callbacks.Checkpoint(folder, best, history, {"best": best, "history": history}, start, model, 0)
 model.fit(
     batches(data, 64, seed=5, epoch=epoch), validation_data=batches(data, 256), epochs=epochs,
     initial_epoch=start.epoch if start else 0, shuffle=False, verbose=0,
-    callbacks=[callbacks.Epoch(epoch), callbacks.Diverged(), best, history, last],
+    callbacks=[callbacks.Epoch(epoch), monitors.Diverged(), best, history, last],
 )
 """
 EPOCHS = 25

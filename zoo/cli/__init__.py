@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.cli import check, generate, lists, new, pipeline, predict, project, results, sample, show, tables
+from zoo.cli import check, generate, lists, new, pipeline, predict, project, results, sample, search, show, tables
 from zoo.cli.mistakes import translated
 from zoo.errors import Exit, Interrupted, ZooError
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": pipeline.train,
     "evaluate": pipeline.evaluate,
     "export": pipeline.export,
+    "search": search.search,
     "predict": predict.predict,
     "sample": sample.sample,
     "generate": generate.generate,

@@ -13,7 +13,7 @@ from zoo.config.parts import Fraction as Fraction  # models know it from here
 from zoo.config.parts import Part
 from zoo.config.preparing import Augment, Preprocess, misplaced
 from zoo.config.sources import TABLES, USUAL_MISSING, NpzSource, Source, TableSource, names_test
-from zoo.config.splits import FixedSplit, Split, by_group, columns_of
+from zoo.config.splits import CrossValidation, FixedSplit, Split, by_group, columns_of
 
 KINDS = ("image", "columns", "text", "audio", "series")
 GIVES = {  # the modalities that examples of a kind can become, their own first
@@ -92,6 +92,7 @@ class Card(Part):
     target: Target
     group: str | None = None
     split: Split
+    cross_validation: CrossValidation | None = None
     preprocess: Preprocess = Preprocess()
     augment: Augment = ()
     keep_examples: bool = True

@@ -22,6 +22,7 @@ from zoo.config.card import Card
 from zoo.config.metrics import split_metric
 from zoo.config.parts import Choice, Fraction, Named, Part, Seed
 from zoo.config.preparing import Augment, Preprocess
+from zoo.config.search import Search
 from zoo.config.transfer import Transfer
 
 # What each optimizer has beside learning_rate and clip_norm, with Keras's own defaults.
@@ -223,6 +224,7 @@ class Experiment(Part):
     imbalance: Literal["class_weight", "oversample", "undersample", "focal"] | None = None
     transfer: Transfer | None = None
     goal: Goal | None = None
+    search: Search | None = None
     export: Export = Export()
 
     _name: str = PrivateAttr("inline")

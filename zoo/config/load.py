@@ -59,16 +59,19 @@ def load_experiment(what: str | Path | Mapping[str, Any] | Experiment, overrides
     overrides = dict(overrides) if isinstance(overrides, Mapping) else list(overrides)
     if isinstance(what, Experiment) and what._card and not overrides:
         return what  # frozen, and checked when it was made
-    document, name = _opened(what)
+    document, name = opened(what)
+    return from_document(override(document, overrides), name, what)
+
+
+def from_document(document: yamls.Document, name: str, what: Any) -> Experiment:
+    """The experiment of a document that was opened of `what`, whose card stays where it is the same."""
     given = what.get("dataset") if isinstance(what, Mapping) else getattr(what, "dataset", None)
     card = given if isinstance(given, Card) else getattr(what, "_card", None)
-    override(document, overrides)
     experiment = _validate(Experiment, document, "an experiment")
-    same_card = card if _plain(experiment.dataset) == _plain(given) else None
-    return resolve(experiment, name, document, same_card)
+    return resolve(experiment, name, document, card if _plain(experiment.dataset) == _plain(given) else None)
 
 
-def _opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Document, str]:
+def opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Document, str]:
     """The document of an experiment, and its name."""
     if isinstance(what, (Mapping, Experiment)):
         plain = _plain(what)
@@ -243,8 +246,8 @@ def _located(document: yamls.Document, path: yamls.KeyPath, call: Any, *args: An
         raise type(error)(f"{document.at(path)}: {error.what}", *error.details) from None
 
 
-def override(document: yamls.Document, overrides: Mapping[str, Any] | Iterable[str]) -> None:
-    """Sets dotted keys of a document in place; a word `KEY=VALUE` has its value read as YAML."""
+def override(document: yamls.Document, overrides: Mapping[str, Any] | Iterable[str]) -> yamls.Document:
+    """Sets dotted keys of a document in place, and gives it back; a word `KEY=VALUE` has its value read as YAML."""
     pairs = overrides.items() if isinstance(overrides, Mapping) else [_pair(word) for word in overrides]
     for key, value in pairs:
         *parents, last = str(key).split(".")
@@ -263,11 +266,12 @@ def override(document: yamls.Document, overrides: Mapping[str, Any] | Iterable[s
             place = inner
         place[last] = _plain(value)
         document.overridden.add((*parents, last))
+    return document
 
 
 def _pair(word: str) -> tuple[str, Any]:
     key, equals, value = word.partition("=")
-    if not equals or not key:
+    if not (equals and key):
         raise ZooError(f"--set {word}: expected KEY=VALUE, as in --set train.epochs=3")
     return key, yamls.parse(value, f"--set {key}").value
 

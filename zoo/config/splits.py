@@ -94,22 +94,32 @@ class HashSplit(_Shares):
     seed: Seed = 0
 
 
-class FoldSplit(Part):
+class _Folded(Part):
+    """One of several equal parts, counted from 0."""
+
+    folds: Annotated[int, Field(ge=2)] = 5
+    fold: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Any:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold is counted from 0: the last of {self.folds} is {self.folds - 1}")
+        return self
+
+
+class FoldSplit(_Folded):
     """Fold number `fold` of `folds` judges; `val` is a fraction of the rest. `by` says what is drawn: rows by label, rows, groups."""
 
     kind: Literal["fold"]
-    folds: Annotated[int, Field(ge=2)] = 5
-    fold: NonNegativeInt = 0
     by: Literal["stratified", "random", "group"] = "stratified"
     column: str | None = None
     val: Share = 0.15
     seed: Seed = 0
 
-    @model_validator(mode="after")
-    def _is_one_of_them(self) -> FoldSplit:
-        if self.fold >= self.folds:
-            raise ValueError(f"fold is counted from 0: the last of {self.folds} is {self.folds - 1}")
-        return self
+
+class CrossValidation(_Folded):
+    """Train and val of the split are pooled and cut into `folds` parts, as the split drew them: part `fold` is val, the rest learns.
+    Test stays as the split made it, row for row."""
 
 
 Split = Annotated[ShuffledSplit | GivenSplit | FixedSplit | GroupSplit | TimeSplit | HashSplit | FoldSplit, Field(discriminator="kind")]

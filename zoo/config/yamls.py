@@ -27,12 +27,13 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass
 class Document:
-    """A parsed file: its `value`, and the line (from 1) of every key and item by its path."""
+    """A parsed file: its `value`, and the line (from 1) of every key and item by its path; `outside` says who overrides keys."""
 
     value: Any
     where: str
     lines: dict[KeyPath, int] = field(default_factory=dict)
     overridden: set[KeyPath] = field(default_factory=set)
+    outside: str = "--set"
 
     def line(self, path: KeyPath) -> int | None:
         """The line of `path`, or of the nearest parent that stands in the file."""
@@ -44,7 +45,7 @@ class Document:
         """`file, line N`, or the file alone where the path has no line; `--set KEY` for what was set from outside."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.overridden:
-                return f"--set {'.'.join(map(str, path[:length]))}"
+                return f"{self.outside} {'.'.join(map(str, path[:length]))}"
         line = self.line(path) if path else None
         return f"{self.where}, line {line}" if line else self.where
 

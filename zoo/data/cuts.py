@@ -101,6 +101,17 @@ def cut_groups(card: Card, groups: np.ndarray, wanted: Sequence[float], seed: in
     return found
 
 
+def dealt(rows: int, labels: Any, folds: int, seed: int) -> np.ndarray:
+    """The fold of each row: all are shuffled and dealt out in turn, as cards are; with labels (of these rows) one class after the
+    other. So no two folds differ by more than one row, neither in all nor in a class."""
+    order = np.random.default_rng(seed).permutation(rows)
+    if labels is not None:
+        order = order[np.argsort(numbered(labels)[1][order], kind="stable")]
+    part = np.empty(rows, np.int64)
+    part[order] = np.arange(rows) % folds
+    return part
+
+
 def by_time(times: np.ndarray, ends: Sequence[float], gap: int) -> list[np.ndarray]:
     """Rows in parts from the oldest to the newest: `ends` are shares of all rows, the last part is the rest.
 

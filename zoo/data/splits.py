@@ -11,8 +11,8 @@ import numpy as np
 
 from zoo.config.card import Card
 from zoo.config.features import DatetimeFeature
-from zoo.config.splits import FixedSplit, FoldSplit, GivenSplit, GroupSplit, HashSplit, ShuffledSplit, TimeSplit
-from zoo.data.cuts import by_steps, by_time, cut, cut_groups, every_row, fractions, last_rows, shared_steps, spans
+from zoo.config.splits import CrossValidation, FixedSplit, FoldSplit, GivenSplit, GroupSplit, HashSplit, ShuffledSplit, TimeSplit, by_group
+from zoo.data.cuts import by_steps, by_time, cut, cut_groups, dealt, every_row, fractions, last_rows, shared_steps, spans
 from zoo.data.mapped import blocks, places, release
 from zoo.data.sources import Raw
 from zoo.data.windows import SERIES, pick
@@ -22,6 +22,7 @@ log = logging.getLogger("zoo")
 
 SPLITS = ("train", "val", "test")
 LISTED = 100_000  # rows whose numbers the manifest lists; of more it holds the hash
+IN_POOL = " in train and val"
 Rows = dict[str, np.ndarray]
 
 
@@ -29,7 +30,7 @@ def split(card: Card, raw: Raw) -> Rows:
     """Rising row numbers for `train`, `val` and `test`; they share no row, and windows no step that is asked for: val's and test's
     are not in train's histories either.
 
-    The seed is the card's.
+    The seed is the card's. Where it asks for cross-validation, train and val are one fold of what the split made of them.
     """
     rows = KINDS[type(card.split)](card, raw, card.split)
     mixed = raw.given is not None and not isinstance(card.split, GivenSplit)
@@ -47,7 +48,8 @@ def split(card: Card, raw: Raw) -> Rows:
             "use split: {kind: time}, fixed ranges with train before val and test, a given test part of its own,",
             "or where one table holds several series {kind: group}, which keeps each of them whole",
         )
-    return {name: np.sort(rows[name]) for name in SPLITS}
+    rows = {name: np.sort(rows[name]) for name in SPLITS}
+    return rows if card.cross_validation is None else _crossed(card, raw, rows, card.cross_validation)
 
 
 def _refuse_horizon(card: Card, raw: Raw, plan: TimeSplit, name: str) -> None:
@@ -119,11 +121,17 @@ def _val_of(card: Card, raw: Raw, plan: GivenSplit, rows: Rows, labels: np.ndarr
     if spans(raw) is not None:
         kept, val = by_steps(raw, train, [1 - plan.val], 0)
         return kept, val
-    groups = _words(column_of(card, raw, card.group)) if card.group else None
-    if groups is None or np.isin(groups[train], groups[rows["test"]]).any():
+    groups = _whole_groups(card, raw, train, rows["test"])
+    if groups is None:
         return cut(card, train, plan.val, labels, plan.seed)
     part = cut_groups(card, groups[train], [plan.val * len(train)], plan.seed)
     return train[part == 1], train[part == 0]
+
+
+def _whole_groups(card: Card, raw: Raw, rows: np.ndarray, test: np.ndarray) -> np.ndarray | None:
+    """The group of each row of the source, where the card names one and none of these rows is of a group of the test part."""
+    groups = _words(column_of(card, raw, card.group)) if card.group else None
+    return None if groups is None or np.isin(groups[rows], groups[test]).any() else groups
 
 
 def _refuse_unseen(card: Card, labels: np.ndarray, given: np.ndarray) -> None:
@@ -184,27 +192,21 @@ def _moments(card: Card, raw: Raw, name: str) -> np.ndarray:
 
 
 def _hashed(card: Card, raw: Raw, plan: HashSplit) -> Rows:
-    columns = {name: column_of(card, raw, name) for name in plan.columns} if plan.columns else raw.features
-    place = fractions(columns, len(raw), plan.seed, plain=bool(plan.columns))
-    part = np.searchsorted([plan.test, plan.test + plan.val], place, side="right")
+    part = np.searchsorted([plan.test, plan.test + plan.val], _hashes(card, raw, plan), side="right")
     return {name: np.flatnonzero(part == number) for number, name in enumerate(("test", "val", "train"))}
+
+
+def _hashes(card: Card, raw: Raw, plan: HashSplit) -> np.ndarray:
+    columns = {name: column_of(card, raw, name) for name in plan.columns} if plan.columns else raw.features
+    return fractions(columns, len(raw), plan.seed, plain=bool(plan.columns))
 
 
 def _folded(card: Card, raw: Raw, plan: FoldSplit) -> Rows:
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
     by = {"stratified": StratifiedKFold, "random": KFold, "group": GroupKFold}[plan.by]
-    kinds = (
-        groups_of(card, raw, plan.column)
-        if plan.by == "group"
-        else np.asarray(raw.target)
-        if plan.by == "stratified"
-        else np.arange(len(raw))
-    )
-    fewest = np.unique(kinds, return_counts=True)[1].min() if plan.by == "stratified" else len(np.unique(kinds))
-    if fewest < plan.folds:
-        what = {"stratified": "rows in its rarest class", "random": "rows", "group": "groups"}[plan.by]
-        raise ZooError(f"the dataset '{card.name}' has {fewest} {what}, too few for {plan.folds} folds")
+    kinds = groups_of(card, raw) if plan.by == "group" else np.asarray(raw.target if plan.by == "stratified" else every_row(raw))
+    _refuse_few(card, plan.by, kinds, plan.folds)
     folds = by(n_splits=plan.folds, shuffle=True, random_state=plan.seed)
     rest, test = list(folds.split(np.zeros(len(raw)), kinds, kinds if plan.by == "group" else None))[plan.fold]
     if plan.by == "group":
@@ -212,6 +214,47 @@ def _folded(card: Card, raw: Raw, plan: FoldSplit) -> Rows:
         return {"train": rest[part == 1], "val": rest[part == 0], "test": test}
     train, val = cut(card, rest, plan.val, kinds if plan.by == "stratified" else None, plan.seed)
     return {"train": train, "val": val, "test": test}
+
+
+def _refuse_few(card: Card, by: str, kinds: Any, folds: int, where: str = "") -> None:
+    """Raises ZooError where there is not one for each fold of what is drawn: rows of each class, rows, or groups."""
+    fewest = np.unique(kinds, return_counts=True)[1].min() if by == "stratified" else len(np.unique(kinds))
+    if fewest < folds:
+        what = {"stratified": "rows in its rarest class", "random": "rows", "group": "groups"}[by]
+        raise ZooError(f"the dataset '{card.name}' has {fewest} {what}{where}, too few for {folds} folds")
+
+
+def _crossed(card: Card, raw: Raw, rows: Rows, plan: CrossValidation) -> Rows:
+    windows = spans(raw) is not None
+    if windows or isinstance(card.split, TimeSplit):
+        raise ZooError(
+            f"'{card.name}' {'holds windows of a series' if windows else 'is split by time'}: folds of it would learn from the future",
+            "leave out search.folds (of a card cross_validation): what comes after train is val",
+        )
+    pool = np.sort(np.concatenate([rows["train"], rows["val"]]))
+    part = _fold_of(card, raw, pool, rows["test"], plan.folds)
+    return {"train": pool[part != plan.fold], "val": pool[part == plan.fold], "test": rows["test"]}
+
+
+def _fold_of(card: Card, raw: Raw, pool: np.ndarray, test: np.ndarray, folds: int) -> np.ndarray:
+    """Which fold each row of a pool is in, drawn as the card's split draws: by its hash, in whole groups, by label, or at random."""
+    plan, seed = card.split, getattr(card.split, "seed", 0)
+    if isinstance(plan, HashSplit):
+        part = ((_hashes(card, raw, plan)[pool] - plan.test) / (1 - plan.test) * folds).astype(int)
+        if len(np.unique(part)) < folds:
+            raise ZooError(
+                f"the hashes of '{card.name}' leave no rows for one of {folds} folds", "ask for fewer, or split by something else"
+            )
+        return part
+    given = isinstance(plan, GivenSplit)
+    groups = groups_of(card, raw) if by_group(plan) else _whole_groups(card, raw, pool, test) if given else None
+    if groups is not None:
+        _refuse_few(card, "group", groups[pool], folds, IN_POOL)
+        return cut_groups(card, groups[pool], [len(pool) / folds] * (folds - 1), seed)
+    classes = given and card.task == "classification" and not card.multilabel
+    labels = np.asarray(pick(raw.target, pool)) if classes or "stratified" in (plan.kind, getattr(plan, "by", "")) else None
+    _refuse_few(card, "random" if labels is None else "stratified", pool if labels is None else labels, folds, IN_POOL)
+    return dealt(len(pool), labels, folds, seed)
 
 
 KINDS: dict[type, Callable[[Card, Raw, Any], Rows]] = {
@@ -253,4 +296,5 @@ def manifest(card: Card, raw: Raw, rows: Rows) -> dict[str, Any]:
         parts[name] = {"rows": len(rows[name]), "ids_sha256": digest.hexdigest()}
         if listed:
             parts[name]["ids"] = raw.ids[rows[name]].tolist()
-    return {"split": card.split.model_dump(mode="json"), "parts": parts}
+    crossed = {"cross_validation": card.cross_validation.model_dump()} if card.cross_validation else {}
+    return {"split": card.split.model_dump(mode="json"), **crossed, "parts": parts}

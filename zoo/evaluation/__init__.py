@@ -5,6 +5,9 @@ Importing it loads neither TensorFlow nor Keras.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from zoo.runs import Run
 
 
@@ -30,4 +33,22 @@ def evaluate(run: Run) -> Run:
     return judge(run)
 
 
-__all__ = ["evaluate"]
+def val_metrics(run: Run, *, runs: Path | None = None) -> dict[str, Any]:
+    """Measures a trained run's kept weights on val alone, as `evaluate` does; test is not looked at, and nothing is written.
+
+    What a search chooses by: `metrics.json`'s `val` without `fid_of_val`, which compares val with test.
+
+    Args:
+        run: a finished run, or one that diverged and kept weights.
+        runs: the folder in which the run that `task.classifier` names is looked for; default: the one that this run is in.
+
+    Raises:
+        ZooError: the run is not finished, a file of it is missing or broken, its data is gone or changed, or the model's
+            outputs are not finite.
+    """
+    from zoo.evaluation import validation
+
+    return validation.val_metrics(run, runs)
+
+
+__all__ = ["evaluate", "val_metrics"]

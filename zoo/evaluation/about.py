@@ -20,6 +20,7 @@ def sections(judged: Judged) -> dict[str, list[tuple[str, str]]]:
 
 def _data(judged: Judged) -> list[tuple[str, str]]:
     card, record = judged.data.card, judged.run.data
+    crossed = card.cross_validation
     sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in judged.data.rows.items())
     source = f"{card.source.kind}: {getattr(card.source, 'name', '')}".rstrip(": ")
     files = [("file", f"{name}, sha256 {digest}") for name, digest in record["files"].items()]
@@ -27,6 +28,7 @@ def _data(judged: Judged) -> list[tuple[str, str]]:
         ("dataset", f"{card.name}: {card.title}"),
         ("examples", judged.data.describe()),
         ("split", f"{sizes} ({card.split.kind})"),
+        ("cross-validation", f"val is fold {crossed.fold} of {crossed.folds}, counted from 0" if crossed else ""),
         ("target", card.target.name + (f" ({card.target.unit})" if card.target.unit else "")),
         ("source", source),
         *files,

@@ -32,8 +32,7 @@ EVENTS = ("event_precision", "event_recall", "event_f1")
 
 
 def completed(opened: Opened, data: Dataset, parts: Mapping[str, Part]) -> dict[str, Part]:
-    """The splits with what their examples alone cannot say: the metrics of events, and those of whoever tells each example as the mean of
-    those that were learned, whose threshold is fitted as the model's is."""
+    """The splits beside whoever tells each example as the mean of those that were learned; its threshold is fitted as the model's is."""
     task = opened.task
     mean = _mean(opened, data)
     give = forward(opened, lambda features, y: task.outputs(lambda *_, **__: mean, features, y))
@@ -43,7 +42,6 @@ def completed(opened: Opened, data: Dataset, parts: Mapping[str, Part]) -> dict[
         alarms = outputs[name][:, 0] > np.float32(reading["threshold"])
         made[name] = replace(
             part,
-            metrics={**part.metrics, **events(data, part.rows, part.answers["anomaly"])},
             baseline={**metrics_of(task, outputs[name], part.y, reading), **events(data, part.rows, alarms)},
         )
     return made

@@ -1,11 +1,10 @@
 """The figures of a report, drawn with matplotlib's objects (no pyplot, no state), and which task has which.
 
-Drawn in the colours of paper; `inline` makes a drawing follow the page's own, light or dark.
+Drawn in the colours of paper; `zoo/evaluation/drawing.py` makes a drawing follow the page's own, light or dark.
 """
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +12,20 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageOps
 
 from zoo.config.metrics import TASK_FACTS
 from zoo.errors import ZooError
 from zoo.evaluation import anomalies, examples, forecasts, residuals, samples, writing
+from zoo.evaluation.drawing import log_if_wide, save, stacked
 from zoo.evaluation.examples import short
 from zoo.evaluation.parts import Judged
 from zoo.evaluation.style import ACCENT, COLOURS, INK, MUTED, PAPER, SECOND, STYLE
 from zoo.runs import write_atomically
 
-WIDTH = 4.8  # inches: a phone's width at a readable size
 MANY = 20  # classes, from which a confusion matrix holds no numbers
 CURVES = 3  # of learning, at most
 
@@ -41,32 +39,8 @@ def draw(judged: Judged, folder: Path) -> dict[str, Path]:
             figure = make(judged)
             if figure is not None:
                 drawn[name] = folder / f"{name}.{'png' if name == 'examples' else 'svg'}"
-                write_atomically(drawn[name], lambda path, figure=figure, name=name: _save(figure, name, path))  # type: ignore[misc]
+                write_atomically(drawn[name], lambda path, figure=figure, name=name: save(figure, name, path, path.suffix[1:]))  # type: ignore[misc]
     return drawn
-
-
-def _save(figure: Figure, name: str, path: Path) -> None:
-    FigureCanvasAgg(figure)
-    with matplotlib.rc_context({"svg.hashsalt": name}):  # the same drawing is the same file
-        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
-
-
-def inline(path: Path) -> str:
-    """A drawn SVG as markup for a page: its colours and its font are the page's, its ids its own."""
-    text = path.read_text("utf-8")
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text))
-    text = re.sub(r"font-family: ?[^;\"]+;?", "", text)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{path.stem}-", text)
-    for name, colour in COLOURS.items():
-        text = text.replace(colour, f"var(--{name})")
-    return text
-
-
-def _axes(rows: int = 1, ratios: tuple[float, ...] | None = None, share: bool = False, height: float = 4.6) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    grid = figure.subplots(rows, 1, squeeze=False, sharex=share, height_ratios=ratios)
-    return figure, [axes for row in grid for axes in row]
 
 
 def learning_curves(judged: Judged) -> Figure:
@@ -77,14 +51,14 @@ def learning_curves(judged: Judged) -> Figure:
     if lacking:
         raise ZooError(f"{judged.run.path / 'history.csv'} has no column '{lacking[0]}'", "it was changed by hand")
     names = [name for name in map(str, history) if f"val.{name}" in history][:CURVES]
-    figure, several = _axes(len(names), share=True, height=max(3.2, 2.3 * len(names)))
+    figure, several = stacked(len(names), share=True, height=max(3.2, 2.3 * len(names)))
     best, marker = int(judged.run.facts.get("best_epoch") or 0), "o" if len(history) == 1 else ""
     for axes, name in zip(several, names, strict=True):
         axes.plot(history["epoch"], history[name], color=ACCENT, marker=marker, label="train")
         axes.plot(history["epoch"], history[f"val.{name}"], color=SECOND, marker=marker, label="val")
         axes.set_title(name)
         if name == "loss":
-            _log_if_wide(axes, np.concatenate([history["loss"], history["val.loss"]]))
+            log_if_wide(axes, np.concatenate([history["loss"], history["val.loss"]]))
         at_best = history.loc[history["epoch"] == best, f"val.{name}"]
         if len(at_best):
             axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
@@ -95,16 +69,6 @@ def learning_curves(judged: Judged) -> Figure:
     return figure
 
 
-def _log_if_wide(axes: Axes, values: np.ndarray) -> None:
-    """A loss that falls to a twentieth is a flat line on any other scale."""
-    if values.min() > 0 and values.max() > 20 * values.min():
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.minorticks_off()
-
-
 def confusion(judged: Judged) -> Figure | None:
     """What examples of each class were said to be: shares of a row, and counts where there is room."""
     if judged.data.card.multilabel:
@@ -112,7 +76,7 @@ def confusion(judged: Judged) -> Figure | None:
     counts = np.array(judged.test.metrics["confusion"])
     names, many = [short(name) for name in judged.data.classes or ()], len(counts) > MANY
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure, (axes,) = _axes()
+    figure, (axes,) = stacked()
     axes.grid(False)
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour, alpha = ACCENT if row == column else SECOND, 0.08 + 0.9 * float(shares[row, column])
@@ -142,7 +106,7 @@ def calibration(judged: Judged) -> Figure:
     known = np.flatnonzero(counts)
     mean, share = (np.bincount(which, weights=values, minlength=10)[known] / counts[known] for values in (confidence, right))
     error = float(np.average(np.abs(mean - share), weights=counts[known]))
-    figure, (axes, below) = _axes(2, ratios=(3, 1), share=True)
+    figure, (axes, below) = stacked(2, ratios=(3, 1), share=True)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.plot(mean, share, color=ACCENT, linewidth=0.8, alpha=0.5)
     axes.scatter(mean, share, s=12 + 90 * counts[known] / counts.max(), color=ACCENT, alpha=0.85, linewidth=0)
@@ -164,7 +128,7 @@ def roc(judged: Judged) -> Figure | None:
         return None
     false, true, _ = roc_curve(y, scores)
     said = judged.test.answers["label"] == (judged.data.classes or ())[1]
-    figure, (axes,) = _axes()
+    figure, (axes,) = stacked()
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.plot(false, true, color=ACCENT)
     axes.plot([said[y == 0].mean()], [said[y == 1].mean()], "o", color=SECOND, markersize=6, label="at the chosen threshold")
@@ -182,7 +146,7 @@ def precision_recall(judged: Judged) -> Figure | None:
     if scores is None or not y.any():
         return None
     precision, recall, _ = precision_recall_curve(y, scores)
-    figure, (axes,) = _axes()
+    figure, (axes,) = stacked()
     axes.axhline(y.mean(), color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)), label="who always says so")
     axes.plot(recall, precision, color=ACCENT, drawstyle="steps-post")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
@@ -222,7 +186,7 @@ def example_grid(judged: Judged) -> Figure | None:
 def value_figure(judged: Judged) -> Figure:
     """What was said against what is true, and how the errors are spread."""
     rows, alone = residuals.panels(judged), judged.test.target.ndim == 1
-    figure, several = _axes(rows, ratios=(5, 3) if alone else None, height=5.6 if alone else 3.2 * rows)
+    figure, several = stacked(rows, ratios=(5, 3) if alone else None, height=5.6 if alone else 3.2 * rows)
     residuals.draw(judged, several, COLOURS)
     return figure
 
@@ -236,7 +200,7 @@ def _drawn(
         count = rows if isinstance(rows, int) else rows(judged)
         if not count:
             return None
-        figure, several = _axes(count, height=height * count)
+        figure, several = stacked(count, height=height * count)
         draw(judged, several, COLOURS)
         return figure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,43 +48,64 @@ class Looked:
         return self.first.reshape(len(self.first), -1) if self.features is None else self.features
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Examples of a split beside as many that are drawn for them, of their classes, (n,), where the model is told them."""
+
+    labels: np.ndarray | None
+    real: Looked
+    drawn: Looked
+
+    @property
+    def scores(self) -> dict[str, float | None]:
+        return _scores(self.real, self.drawn)
+
+
+def compared(opened: Opened, data: Dataset, name: str, rows: np.ndarray, y: Any, classifier: Classifier | None) -> Compared:
+    """As many examples are drawn as a split has, MOST at most."""
+    assert isinstance(opened.task, Generation)
+    some = _spread(len(rows))
+    labels = y[some] if opened.task.conditional else None
+    z = noise(len(some), code_size(opened), SEEDS[name])
+    return Compared(labels, _look(_examples(data, rows[some]), classifier), _look(drawn_of(opened, z, labels), classifier))
+
+
+def classifier_of(opened: Opened, data: Dataset, runs: Path | None = None) -> Classifier | None:
+    """Whose features the scores are of, where the task names one; its run is looked for in `runs`, default: where this one is."""
+    choice = opened.run.experiment.task
+    assert choice is not None
+    return open_classifier(find_classifier(choice.classifier, data, runs or opened.run.path.parents[1])) if choice.classifier else None
+
+
 def completed(opened: Opened, data: Dataset, parts: Mapping[str, Part]) -> tuple[dict[str, Part], Generated]:
     """The splits with the scores of what is drawn and those of a baseline, and what was drawn to look at.
 
-    As many examples are drawn as a split has, MOST at most, of its classes where the model is told them. The baseline draws each value by
-    itself, from a normal distribution of the training examples' mean and spread; of a VAE's bound it is each value's mean.
+    The baseline draws each value by itself, from a normal distribution of the training examples' mean and spread; of a VAE's bound it is
+    each value's mean.
     """
-    task, choice = opened.task, opened.run.experiment.task
+    task, classifier = opened.task, classifier_of(opened, data)
     assert isinstance(task, Generation)
-    assert choice is not None
-    found = find_classifier(choice.classifier, data, opened.run.path.parents[1]) if choice.classifier else None
-    classifier = open_classifier(found) if found else None
-    rows = {name: _spread(len(part.rows)) for name, part in parts.items()}
-    labels = {name: part.y[rows[name]] if task.conditional else None for name, part in parts.items()}
-    real = {name: _look(_examples(data, part.rows[rows[name]]), classifier) for name, part in parts.items()}
-    z = {name: noise(len(rows[name]), code_size(opened), SEEDS[name]) for name in parts}
-    drawn = {name: _look(drawn_of(opened, z[name], labels[name]), classifier) for name in parts}
+    beside = {name: compared(opened, data, name, part.rows, part.y, classifier) for name, part in parts.items()}
+    test, val = beside["test"], beside["val"]
     mean, spread = _moments(data)
-    blank = _look(_blank(mean, spread, len(rows["test"])), classifier)
-    floor = _scores(real["test"], real["val"])["fid"]
+    blank = _look(_blank(mean, spread, len(_spread(len(parts["test"].rows)))), classifier)
+    floor = _scores(test.real, val.real)["fid"]
     made = {}
     for name, part in parts.items():
         base = _bound_of_mean(data, part.rows, mean) if not task.adversarial else {}
         made[name] = replace(
             part,
-            metrics={**part.metrics, **_scores(real[name], drawn[name]), "fid_of_val": floor},
-            baseline={**base, **(_scores(real[name], blank) if classifier else {})},
+            metrics={**part.metrics, **beside[name].scores, "fid_of_val": floor},
+            baseline={**base, **(_scores(beside[name].real, blank) if classifier else {})},
         )
-    units = _units(opened, data, parts["val"].rows[rows["val"]], labels["val"])
-    names = classifier.facts if classifier else None
-    alarms = [
-        *collapse(real["test"], drawn["test"], labels["test"], tuple(found.reading["classes"]) if found else ()),
-        *units.pop("alarms", []),
-    ]
+    rows = parts["val"].rows
+    units = _units(opened, data, rows[_spread(len(rows))], val.labels)
+    names, classes = (classifier.facts, classifier.run.reading["classes"]) if classifier else (None, ())
+    alarms = [*collapse(test.real, test.drawn, test.labels, tuple(classes)), *units.pop("alarms", [])]
     for alarm in alarms:
         log.warning("alarm: %s", alarm)
     made["test"] = replace(made["test"], metrics={**made["test"].metrics, **units, **({"classifier": names} if names else {})})
-    return made, Generated(drawn["test"].first, None if labels["test"] is None else labels["test"][:FEW], names, alarms)
+    return made, Generated(test.drawn.first, None if test.labels is None else test.labels[:FEW], names, alarms)
 
 
 def _spread(size: int) -> np.ndarray:

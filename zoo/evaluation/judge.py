@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zoo.assembly import open_run
-from zoo.data import Dataset, preprocess
-from zoo.data.preprocess import forecast
+from zoo.assembly import Opened, open_run
+from zoo.data import Dataset
 from zoo.data.preprocess.text import as_texts
-from zoo.data.sources import Raw
 from zoo.data.windows import pick
-from zoo.errors import ZooError
 from zoo.evaluation import anomalies, distributions, figures, forecasts, generated, predictions, report
 from zoo.evaluation.metrics import baseline_metrics, metrics_of
 from zoo.evaluation.parts import Judged, Part
+from zoo.evaluation.validation import Seen, measured, see, target_of
 from zoo.runs import Run, locked, make_folder, sweep, write_atomically, write_json, write_text
-from zoo.tasks import Forecasting, Generation, Reconstruction, Regression, Task
-
-Forward = Callable[[Raw, np.ndarray, Any], np.ndarray]
+from zoo.tasks import Forecasting, Generation, Reconstruction
 
 
 def judge(run: Run) -> Run:
@@ -30,11 +25,11 @@ def judge(run: Run) -> Run:
         sweep(run.path, run.path / "checkpoints", run.path / "figures")
         opened, data = open_run(run), run.dataset
         forward = predictions.forward(opened)
-        y = {name: _target(opened.task, data, name) for name in data.rows}
-        outputs = {name: _outputs(run, data, forward, name, y[name]) for name in ("val", "test")}
-        reading = opened.task.fit_reading(outputs["val"], y["val"])
+        y_train = target_of(opened.task, data, "train")
+        seen = {name: see(opened, data, name, forward) for name in ("val", "test")}
+        reading = opened.task.fit_reading(seen["val"].outputs, seen["val"].y)
         opened.reading = reading  # the file is written below, or is that of an earlier evaluation
-        parts = {name: _part(opened.task, data, reading, name, found, y) for name, found in outputs.items()}
+        parts = {name: _part(opened, data, one, y_train) for name, one in seen.items()}
         if isinstance(opened.task, Reconstruction):
             parts = anomalies.completed(opened, data, parts)
         parts, drawn = generated.completed(opened, data, parts) if isinstance(opened.task, Generation) else (parts, None)
@@ -58,26 +53,6 @@ def _write(judged: Judged) -> None:
     write_json(folder / "metrics.json", told)
 
 
-def _outputs(run: Run, data: Dataset, forward: Forward, name: str, target: Any) -> np.ndarray:
-    found = forward(data.raw, data.rows[name], target)
-    bad = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(-1))
-    if len(bad):
-        raise ZooError(
-            f"{run.path}: the model's output is not finite for {len(bad)} of {len(found)} {name} examples",
-            f"first in row {data.raw.ids[data.rows[name][bad[0]]]} of '{data.card.name}'",
-            "train again with a smaller learning rate, or look at that row",
-        )
-    return found
-
-
-def _target(task: Task, data: Dataset, name: str) -> Any:
-    """The encoded target; of values in float64, so that errors are those of the source's numbers, not of rounded ones."""
-    target = pick(data.raw.target, data.rows[name])
-    if isinstance(task, Forecasting):
-        return forecast.encode(data.spec["target"], target, np.float64)
-    return task.scaled(target) if isinstance(task, Regression) else preprocess.encode_target(data.spec, target)
-
-
 def _as_read(data: Dataset, y: Any, rows: np.ndarray) -> Any:
     """The target as people read it."""
     if data.classes and not data.card.multilabel:
@@ -88,18 +63,19 @@ def _as_read(data: Dataset, y: Any, rows: np.ndarray) -> Any:
     return np.asarray(target) if data.card.multilabel else target
 
 
-def _part(task: Task, data: Dataset, reading: dict[str, Any], name: str, outputs: np.ndarray, targets: dict[str, Any]) -> Part:
-    y, y_train, rows = targets[name], targets["train"], data.rows[name]
-    answers = predictions.answers(task, outputs, reading)
-    rolling = {"backtest": forecasts.backtest(task, data, rows, y, outputs)} if isinstance(task, Forecasting) and name == "test" else {}
+def _part(opened: Opened, data: Dataset, seen: Seen, y_train: Any) -> Part:
+    task, rows, y = opened.task, seen.rows, seen.y
+    answers, metrics = measured(opened, data, seen)
+    if isinstance(task, Forecasting) and seen.name == "test":
+        metrics["backtest"] = forecasts.backtest(task, data, rows, y, seen.outputs)
     return Part(
-        name=name,
+        name=seen.name,
         rows=rows,
         y=y,
         target=_as_read(data, y, rows),
-        outputs=outputs,
+        outputs=seen.outputs,
         answers=answers,
-        metrics={**task.measure(outputs, y, answers), **rolling},
+        metrics=metrics,
         baseline=baseline_metrics(task, y_train, y),
         baselines={one: metrics_of(task, said, y, task.baseline_reading()) for one, said in task.more_baselines(y_train, y).items()},
     )

@@ -21,9 +21,10 @@ from zoo.tasks import Forecasting, Task
 
 BATCH = 256  # examples a call of the model
 CHUNK = 16_384  # rows of answers at a time
+Forward = Callable[[Raw, np.ndarray, Any], np.ndarray]
 
 
-def forward(opened: Opened, give: Callable[[Any, tf.Tensor], tf.Tensor] | None = None) -> Callable[[Raw, np.ndarray, Any], np.ndarray]:
+def forward(opened: Opened, give: Callable[[Any, tf.Tensor], tf.Tensor] | None = None) -> Forward:
     """A function of raw examples, their row numbers and their encoded target that gives the task's outputs, float32 (n, …).
 
     It takes the way of the served graph, raw values first, and never holds more than a batch of inputs. `give` makes something else

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from zoo.config.metrics import METRICS, TASK_FACTS, split_metric
-from zoo.evaluation import about, examples, figures, writing
+from zoo.evaluation import about, examples, writing
+from zoo.evaluation.drawing import inline
+from zoo.evaluation.page import environment
 from zoo.evaluation.parts import Judged
 from zoo.tasks import Reconstruction
 
@@ -72,12 +73,8 @@ IMAGES, ROWS, COLUMNS, CLASSES, PAIRS = 24, 12, 8, 20, 8  # what is shown at mos
 
 def render(judged: Judged, drawn: dict[str, Path]) -> str:
     """The page. Everything that comes from the user is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = number
-    template = environment.get_template("report.html")
-    drawings = [(name, Markup(figures.inline(path)), CAPTIONS[name]) for name, path in drawn.items() if path.suffix == ".svg"]
+    template = environment(Path(__file__).parent).get_template("report.html")
+    drawings = [(name, Markup(inline(path)), CAPTIONS[name]) for name, path in drawn.items() if path.suffix == ".svg"]
     return template.render(
         run=judged.run,
         card=judged.data.card,
@@ -99,18 +96,6 @@ def render(judged: Judged, drawn: dict[str, Path]) -> str:
         sections=about.sections(judged),
         commands=about.commands(judged),
     )
-
-
-def number(value: float | None) -> str:
-    """Three decimals; fewer for large numbers, significant digits for tiny ones, a dash for none."""
-    if value is None:
-        return "–"
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    if 0 < size < 0.0005:
-        return f"{value:.1e}"
-    return f"{value:.3f}" if size < 10 else f"{value:.1f}"
 
 
 def _sentence(judged: Judged) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zoo.jobs.pipeline import export as export
     from zoo.jobs.pipeline import run as run
     from zoo.jobs.pipeline import train as train
+    from zoo.jobs.searching import search as search
 
 _HOMES = {
     "run": "zoo.jobs.pipeline",
@@ -24,8 +25,9 @@ _HOMES = {
     "load_run": "zoo.jobs.opening",
     "load_bundle": "zoo.jobs.opening",
     "load_dataset": "zoo.jobs.opening",
+    "search": "zoo.jobs.searching",
 }
-__all__ = ["evaluate", "export", "load_bundle", "load_dataset", "load_run", "predict", "run", "train"]
+__all__ = ["evaluate", "export", "load_bundle", "load_dataset", "load_run", "predict", "run", "search", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from zoo import registry, shelf
 from zoo.config import Card, Experiment, load_card, load_experiment
 from zoo.config.load import absolute
 from zoo.errors import ZooError
-from zoo.runs import UNFINISHED, Run, all_runs, held, home
+from zoo.runs import UNFINISHED, Run, all_runs, held, home, read_json
 
 log = logging.getLogger("zoo")
 
@@ -30,9 +30,18 @@ def open_experiment(what: What, overrides: Overrides = ()) -> Experiment:
         path = Path(what)
         if path.name == "experiment.yaml" and path.with_name("run.json").is_file():
             return load_experiment(Run(path.parent).experiment, overrides)
+        if path.name == "best.yaml" and path.with_name("search.json").is_file():
+            return load_experiment(_best(path), overrides)
         if path.suffix not in {".yaml", ".yml"} and str(what) not in shelf.names("experiments"):
             _explain(str(what))
     return load_experiment(what, overrides)
+
+
+def _best(path: Path) -> Experiment:
+    """What a search has found, under the name of the experiment that was searched."""
+    found = load_experiment(path)
+    found._name = str(read_json(path.with_name("search.json"))["experiment"])
+    return found
 
 
 def _explain(name: str) -> None:
@@ -113,7 +122,12 @@ def tell_of_others(experiment: Experiment, runs: Path) -> None:
 
 def differences(one: Experiment, other: Experiment) -> list[str]:
     """The settings of one experiment that are others in the other, as `--set` takes them: `train.epochs=300`."""
-    return list(_differing(one.model_dump(mode="json"), other.model_dump(mode="json"), ""))
+    return differences_of(one.model_dump(mode="json"), other.model_dump(mode="json"))
+
+
+def differences_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The same of plain data."""
+    return list(_differing(dict(one), dict(other), ""))
 
 
 def _differing(one: Any, other: Any, key: str) -> Iterator[str]:

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
 
+from zoo.runs import cores
+
 Facts = list[tuple[str, str]]
 
 # What an extra is for; `zoo doctor` says what of it is missing.
 EXTRAS = {
     "hub": "pretrained BERT and GPT-2 by KerasHub presets: weights: hub:PRESET",
+    "optuna": "the tuners tpe and gp, and pruning, of zoo search",
+    "ray": "zoo search --cluster: trials on several machines",
     "dev": "what `make test` runs: pytest, ruff, mypy, and what tests compare with (tensorflow-serving-api)",
 }
 HEAVY = ("tensorflow", "keras")
@@ -24,12 +28,11 @@ SECONDS = 120
 
 def machine() -> Facts:
     """Versions, cores, memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         ("keras-zoo", f"{version('keras-zoo')}      {Path(__file__).parents[1]}"),
         ("python", f"{platform.python_version()}      {sys.executable}"),
-        ("machine", f"{platform.platform()}, {cores} cores, {memory:.1f} GiB of memory"),
+        ("machine", f"{platform.platform()}, {cores()} cores, {memory:.1f} GiB of memory"),
     ]
 
 

@@ -16,7 +16,7 @@ from zoo.registry import register_model
     modality="image",
     tasks=("classification", "regression"),
     example={"input_shape": (28, 28, 1), "num_outputs": 10},
-    space={"width": [16, 32, 48], "dropout": [0.0, 0.1, 0.3], "l2": [0.0, 1e-5, 1e-4]},
+    space={"width": [16, 32, 48], "dropout": [0.0, 0.1, 0.2, 0.3], "l2": [0.0, 1e-5, 1e-4]},
 )
 def cnn_small(
     input_shape: ImageShape,

@@ -61,7 +61,7 @@ def pretrained_v1(model: keras.Model, weights: str, facts: Any, hparams: Any) ->
     paper="https://arxiv.org/abs/1905.11946",
     example={"input_shape": (224, 224, 3), "num_outputs": 1000},
     hparams={"variant": "EfficientNetB0"},
-    space={"dropout": [0.0, 0.2, 0.5]},
+    space={"dropout": [0.0, 0.2, 0.3, 0.4, 0.5]},
     check=at_least(32),
     pretrained=pretrained_v1,
 )

@@ -65,7 +65,12 @@ def vae_dense(
     return VariationalAutoencoder(encoder, decoder, beta, warmup)
 
 
-@register_model("beta_vae", paper="https://openreview.net/forum?id=Sy2fzU9gl", hparams={"beta": 4.0, "latent_dim": 10})
+@register_model(
+    "beta_vae",
+    paper="https://openreview.net/forum?id=Sy2fzU9gl",
+    hparams={"beta": 4.0, "latent_dim": 10},
+    space={"latent_dim": [2, 10, 16, 32]},
+)
 @register_model(
     "vae_conv",
     modality="image",

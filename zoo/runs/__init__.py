@@ -17,6 +17,7 @@ from zoo.runs.files import (
     write_text,
 )
 from zoo.runs.folder import UNFINISHED, Run, all_runs, create, find
+from zoo.runs.machine import cores
 
 __all__ = [
     "FORMAT",
@@ -24,6 +25,7 @@ __all__ = [
     "Run",
     "alive",
     "all_runs",
+    "cores",
     "create",
     "find",
     "finite",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,7 +19,8 @@ from zoo.data.draw import BALANCES
 from zoo.layers.adversarial import Adversarial
 from zoo.runs import Run
 from zoo.training import snapshot, transfer
-from zoo.training.callbacks import Best, Checkpoint, Diverged, EarlyStopping, Epoch, EpochLines, Events, History, MoreMetrics, Plateau
+from zoo.training.callbacks import Checkpoint, Epoch, EpochLines, Events, History, MoreMetrics
+from zoo.training.monitors import Best, Diverged, EarlyStopping, Paced, Plateau, Watch
 from zoo.training.progress import ProgressLine
 from zoo.training.transfer import Phase
 from zoo.training.waiting import Waiting
@@ -27,7 +29,15 @@ VAL_BATCH = 256
 OF_A_PHASE = ("early_stopping", "plateau")  # callbacks that begin anew with each
 
 
-def fit_phase(run: Run, assembled: Assembled, phase: Phase, start: snapshot.Snapshot | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Pace:
+    """How far to train now: `until` an epoch, and as long as `watch` does not say that it is hopeless."""
+
+    until: int | None = None
+    watch: Watch | None = None
+
+
+def fit_phase(run: Run, assembled: Assembled, phase: Phase, start: snapshot.Snapshot | None, pace: Pace) -> dict[str, Any]:
     """Fits a phase from where `start` says, of it or of the one before, or from its beginning; returns the callbacks by name."""
     model = assembled.model
 
@@ -39,7 +49,7 @@ def fit_phase(run: Run, assembled: Assembled, phase: Phase, start: snapshot.Snap
 
     with transfer.begun(phase, assembled, restore) as fitted:
         epoch = tf.Variable(0, dtype=tf.int64)
-        named, callbacks = _callbacks(run, fitted, phase, model, epoch, start)
+        named, callbacks = _callbacks(run, fitted, phase, model, epoch, start, pace)
         try:
             _fit(fitted, phase, epoch, named["waiting"].clock, callbacks, start)
         finally:
@@ -67,7 +77,13 @@ def _kept_by(model: keras.Model, part: Train) -> str:
 
 
 def _callbacks(
-    run: Run, assembled: Assembled, phase: Phase, whole: keras.Model, epoch: tf.Variable, start: snapshot.Snapshot | None
+    run: Run,
+    assembled: Assembled,
+    phase: Phase,
+    whole: keras.Model,
+    epoch: tf.Variable,
+    start: snapshot.Snapshot | None,
+    pace: Pace,
 ) -> tuple[dict[str, Any], list[Any]]:
     """The callbacks by name, and in the order that matters: who computes before who reads, the checkpoint last."""
     part, task = assembled.experiment.train, assembled.task
@@ -88,8 +104,9 @@ def _callbacks(
     named["lines"] = EpochLines()
     named["progress"] = ProgressLine(start.epoch if start else 0, part.epochs)
     named["history"] = History()
+    named["paced"] = Paced(named["history"], part.epochs, pace.until, pace.watch)
     stateful = {name: one for name, one in named.items() if hasattr(one, "restore")}
-    named["checkpoint"] = Checkpoint(run.path, named["best"], named["history"], stateful, start, whole, phase.number)
+    named["checkpoint"] = Checkpoint(run.path, named["best"], named["history"], stateful, start, whole, phase.number, pace.until)
     return named, list(named.values())
 
 

@@ -26,7 +26,8 @@ from zoo.evaluation.classifier import find_classifier
 from zoo.evaluation.metrics import baseline_metrics
 from zoo.runs import Run, locked, sweep, write_atomically
 from zoo.training import lora, snapshot, transfer
-from zoo.training.fitting import border, fit_phase, watched
+from zoo.training.fitting import Pace, border, fit_phase, watched
+from zoo.training.monitors import Watch
 from zoo.training.transfer import Phase
 
 log, epochs = logging.getLogger("zoo"), logging.getLogger("zoo.epochs")
@@ -36,7 +37,15 @@ epochs.setLevel(logging.INFO)
 PACKAGES = ("keras-zoo", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
-def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
+def train(
+    experiment: Experiment,
+    *,
+    runs: Path,
+    resume: bool = False,
+    others: Path | None = None,
+    until: int | None = None,
+    watch: Watch | None = None,
+) -> Run:
     """Trains an experiment into a run folder; returns the finished run.
 
     Args:
@@ -44,6 +53,9 @@ def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
         runs: the folder that holds `NAME/ID`.
         resume: go on with the newest unfinished run of the same experiment; where it is finished, return it as it is;
             where there is none, start one.
+        others: the folder of runs that the experiment may name, to start from or to judge by; default: `runs`.
+        until: pause after so many epochs: the run is left as an interrupted one, to be gone on with.
+        watch: asked after each epoch with the history so far (Keras's names); True ends the training.
 
     Raises:
         ZooError: the experiment or its data cannot be used, or the folder cannot be written.
@@ -56,20 +68,20 @@ def train(experiment: Experiment, *, runs: Path, resume: bool = False) -> Run:
         return run
     before = keras.mixed_precision.dtype_policy()
     try:
-        return _train(experiment, runs, run, resume)
+        return _train(experiment, runs, run, resume, others or runs, Pace(until, watch))
     finally:
         keras.mixed_precision.set_dtype_policy(before)  # the precision is this run's, not the process's
 
 
-def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool) -> Run:
+def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool, others: Path, pace: Pace) -> Run:
     process = set_up(experiment.train)
     if run and not resume and run.state in folders.UNFINISHED and not folders.held(run.path):
         log.warning("note: %s stopped at epoch %d of %d; add --resume to finish it. Starting a new run.", run.path, *_how_far(run))
     goes_on = bool(resume and run and (run.path / snapshot.FILE).exists())
-    assembled = assemble(experiment, runs=runs, starts=not goes_on)
+    assembled = assemble(experiment, runs=others, starts=not goes_on)
     _check_monitors(assembled)
     if experiment.task and experiment.task.classifier:
-        find_classifier(experiment.task.classifier, assembled.data, runs)  # else hours of training would end without a score
+        find_classifier(experiment.task.classifier, assembled.data, others)  # else hours of training would end without a score
     phases = transfer.plan(assembled)
     if not (resume and run):
         run = _new_run(assembled, runs, process)
@@ -85,7 +97,7 @@ def _train(experiment: Experiment, runs: Path, run: Run | None, resume: bool) ->
         epochs.info("%s    %s, in process %d", experiment.name, about, os.getpid())
         _check_same(run, assembled, process)
         audit.tell(assembled.data)
-        return _learn(run, assembled, phases)
+        return _learn(run, assembled, phases, pace)
 
 
 def _check_monitors(assembled: Assembled) -> None:
@@ -159,7 +171,7 @@ def _check_same(run: Run, assembled: Assembled, process: dict[str, Any]) -> None
         run.dataset = assembled.data
 
 
-def _learn(run: Run, assembled: Assembled, phases: list[Phase]) -> Run:
+def _learn(run: Run, assembled: Assembled, phases: list[Phase], pace: Pace) -> Run:
     preprocessing, epochs = run.path / "preprocess.keras", assembled.experiment.train.epochs
     if not preprocessing.exists():
         write_atomically(preprocessing, assembled.data.graph.save)
@@ -173,13 +185,16 @@ def _learn(run: Run, assembled: Assembled, phases: list[Phase]) -> Run:
     try:
         for phase in phases:
             if start is None or start.phase <= phase.number:
-                named = fit_phase(run, assembled, phase, start)
+                named = fit_phase(run, assembled, phase, start, pace)
                 start = border(phase, named)
-            if named and named["diverged"].epoch is not None:
+            if named and (named["diverged"].epoch is not None or named["paced"].over):
                 break
     except KeyboardInterrupt:
         run.mark("interrupted")
         raise Interrupted(f"stopped at epoch {_how_far(run)[0]} of {epochs}: {run.path}", f"go on: {run.resuming}") from None
+    if named["paced"].over == "paused":
+        run.mark("interrupted")
+        return run
     named["best"].weights = lora.merge(assembled.model, named["best"].weights)
     return _finish(run, assembled, named)
 
