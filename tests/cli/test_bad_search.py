@@ -27,7 +27,7 @@ SPACES = {
     "unknown model": ("{model: {cnn_smal: {}, lenet5: {}}}", "no model named 'cnn_smal'", "did you mean: cnn_small"),
     "model that does not fit": ("{model: {cnn_small: {}, text_cnn: {}}}", "'text_cnn' takes tokens", "models that fit"),
     "unknown optimizer": ("{train.optimizer: {adamw: {}, adamm: {}}}", "there is no train.optimizer 'adamm'", "did you mean: adam"),
-    "value of a wrong type": ("{train.batch_size: [16, many]}", "train.batch_size should be a whole number, not \"many\"", ""),
+    "value of a wrong type": ("{train.batch_size: [16, many]}", 'train.batch_size should be a whole number, not "many"', ""),
     "empty choice": ("{model.width: []}", "model.width has no values to choose from", ""),
     "empty range": ("{train.optimizer.learning_rate: {log: [0.1, 0.1]}}", "[0.1, 0.1] is empty", ""),
     "reversed range": ("{train.batch_size: {int: [64, 16]}}", "[64, 16] is reversed", "the lowest comes first"),

@@ -14,6 +14,7 @@ SURFACE = {
     "train": {"--set", "--resume", "--json", "--runs"},
     "evaluate": {"--json", "--runs"},
     "export": {"--json", "--runs", "--bundles"},
+    "search": {"--set", "--trials", "--workers", "--resume", "--cluster", "--show", "--json", "--searches", "--runs"},
     "predict": {"-o", "--out", "--runs", "--bundles"},
     "models": {"--task", "--modality", "--max-params", "--exports", "--json"},
     "datasets": {"--task", "--modality", "--json"},
@@ -31,8 +32,8 @@ SURFACE = {
 }
 
 NAMES = {
-    "Bundle", "Dataset", "Run", "ZooError", "create_model", "evaluate", "export", "list_models", "load_bundle", "load_dataset", "load_run",
-    "predict", "register_model", "run", "train",
+    "Bundle", "Dataset", "Run", "ZooError", "create_model", "evaluate", "export", "hypermodel", "list_models", "load_bundle", "load_dataset",
+    "load_run", "predict", "register_model", "run", "search", "train",
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from zoo.evaluation.samples import arc, tiled
 from zoo.exporting import export
 from zoo.runs import Run
 from zoo.tasks.generation import unlikelihood
-from zoo.training import monitors, train
+from zoo.training import callbacks, monitors, train
 
 TRAIN = {"epochs": 2, "batch_size": 64, "tensorboard": False, "optimizer": {"name": "adam", "learning_rate": 2e-3}}
 CLASSIFIER = {"dataset": "digits", "model": {"name": "cnn_small", "width": 8}, "train": {**TRAIN, "early_stopping": None}}

@@ -230,7 +230,14 @@ def told(home: Path) -> list:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tuner", "words"), [("random", ("--trials", "6")), ("hyperband", ("--set", "train.epochs=4"))])
+@pytest.mark.parametrize(
+    ("tuner", "words"),
+    [
+        ("hyperband", ("--set", "train.epochs=4")),
+        pytest.param("random", ("--trials", "6"), marks=pytest.mark.long),
+        pytest.param("bayesian", ("--trials", "8"), marks=pytest.mark.long),
+    ],
+)
 def test_sigkill_at_any_moment_changes_nothing(tuner, words, tmp_path):
     homes = [tmp_path / "whole", tmp_path / "killed"]
     for home in homes:
@@ -250,7 +257,7 @@ def test_sigkill_at_any_moment_changes_nothing(tuner, words, tmp_path):
             time.sleep(0.2)
         else:
             break
-        if kills == 3:
+        if kills == 2:
             process = child(homes[1], tuner, *words)
             said, _ = process.communicate(timeout=300)
             assert process.returncode == 0, said

@@ -18,9 +18,7 @@ Trials = Annotated[int | None, typer.Option("--trials", metavar="N", help="At mo
 WorkerCount = Annotated[int, typer.Option("--workers", metavar="N", help="So many trials at once, each in a process of its own.")]
 GoOn = Annotated[bool, typer.Option("--resume", help="Go on with the newest search of the same experiment and space.")]
 Cluster = Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS", help="Run the trials on a Ray cluster: auto, or its address.")]
-Searches = Annotated[
-    str | None, typer.Option("--searches", metavar="DIR", help="Where searches go (default: ./searches, or in ZOO_HOME).")
-]
+Searches = Annotated[str | None, typer.Option("--searches", metavar="DIR", help="Where searches go (default: ./searches, or in ZOO_HOME).")]
 Show = Annotated[str | None, typer.Option("--show", metavar="DIR", help="Show a search's folder, also while it runs.")]
 
 

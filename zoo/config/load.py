@@ -22,8 +22,7 @@ from zoo.errors import ZooError, did_you_mean
 Model = TypeVar("Model", Card, Experiment)
 
 TFDS = "tfds:"
-SHOWN = 12  # names of models in a message
-WINDOWS = ("history", "horizon", "season")
+SHOWN, WINDOWS = 12, ("history", "horizon", "season")  # names of models in a message; settings of a series
 SETTINGS = {
     "threshold": ("classification", "reconstruction"),
     "normal": ("reconstruction",),
@@ -56,7 +55,7 @@ def load_experiment(what: str | Path | Mapping[str, Any] | Experiment, overrides
     Raises:
         ZooError: what is wrong, in which file and line, and the nearest right name.
     """
-    overrides = dict(overrides) if isinstance(overrides, Mapping) else list(overrides)
+    overrides = overrides if isinstance(overrides, Mapping) else list(overrides)
     if isinstance(what, Experiment) and what._card and not overrides:
         return what  # frozen, and checked when it was made
     document, name = opened(what)
@@ -67,8 +66,8 @@ def from_document(document: yamls.Document, name: str, what: Any) -> Experiment:
     """The experiment of a document that was opened of `what`, whose card stays where it is the same."""
     given = what.get("dataset") if isinstance(what, Mapping) else getattr(what, "dataset", None)
     card = given if isinstance(given, Card) else getattr(what, "_card", None)
-    experiment = _validate(Experiment, document, "an experiment")
-    return resolve(experiment, name, document, card if _plain(experiment.dataset) == _plain(given) else None)
+    read = _validate(Experiment, document, "an experiment")
+    return resolve(read, name, document, card if _plain(read.dataset) == _plain(given) else None)
 
 
 def opened(what: str | Path | Mapping[str, Any] | Experiment) -> tuple[yamls.Document, str]:

@@ -82,10 +82,8 @@ class Tunable:
         return document
 
     def _name(self, part: str) -> str:
-        experiment = self.experiment
-        return {"model": experiment.model, "train.optimizer": experiment.train.optimizer, "train.schedule": experiment.train.schedule}[
-            part
-        ].name
+        model, train = self.experiment.model, self.experiment.train
+        return {"model": model.name, "train.optimizer": train.optimizer.name, "train.schedule": train.schedule.name}[part]
 
 
 def load_tunable(what: Any, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Tunable:

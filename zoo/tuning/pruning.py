@@ -50,7 +50,7 @@ def needs_optuna(search: Search) -> None:
     if search.tuner in OPTUNA:
         load_optuna(f"search.tuner: {search.tuner}")
     if search.tuner == "gp":
-        _load("torch", "search.tuner: gp needs PyTorch")
+        _load("torch", "search.tuner: gp needs PyTorch, too", "pip install torch      a build for the processor alone is enough")
     if search.pruner:
         load_optuna(f"search.pruner: {search.pruner}")
 
@@ -62,8 +62,8 @@ def load_optuna(what: str) -> Any:
     return optuna
 
 
-def _load(package: str, what: str) -> Any:
+def _load(package: str, what: str, how: str = 'pip install "keras-zoo[optuna]"') -> Any:
     try:
         return importlib.import_module(package)
     except (ImportError, OSError) as error:  # PyTorch without its libraries is an OSError
-        raise ZooError(f"{what}: {error}", 'pip install "keras-zoo[optuna]"') from error
+        raise ZooError(f"{what}: {error}", how) from error

@@ -67,7 +67,8 @@ def read_trial(folder: Path) -> Trial:
     try:
         found: Mapping[str, Any] = read_json(path)
         known = {one.name for one in fields(Trial)}
-        facts = {key: tuple(value) if key in ("knows", "curve") else value for key, value in found.items() if key in known}
+        facts: dict[str, Any] = {key: value for key, value in found.items() if key in known}
+        facts |= {key: tuple(facts[key]) for key in ("knows", "curve") if key in facts}
         trial = Trial(**facts)
         if not isinstance(trial.number, int) or not isinstance(trial.values, dict) or f"{trial.number:04d}" != folder.name:
             raise TypeError("it is of another trial")
