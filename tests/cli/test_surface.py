@@ -32,8 +32,8 @@ SURFACE = {
 }
 
 NAMES = {
-    "Bundle", "Dataset", "Run", "ZooError", "create_model", "evaluate", "export", "hypermodel", "list_models", "load_bundle", "load_dataset",
-    "load_run", "predict", "register_model", "run", "search", "train",
+    "Bundle", "Dataset", "Run", "ZooError", "create_model", "evaluate", "export", "hypermodel", "list_models", "load_bundle",
+    "load_dataset", "load_run", "predict", "register_model", "run", "search", "train",
 }  # fmt: skip
 
 

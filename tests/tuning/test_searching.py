@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -75,9 +74,14 @@ def workers() -> Iterator[None]:
     """One nursery for all searches here that are of this process: TensorFlow is imported once."""
     shared = LocalWorkers(2)
     close = shared.close
+
+    def hired(seats: int) -> LocalWorkers:
+        shared.seats = seats
+        return shared
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared, "close", lambda: None)
-        patch.setattr("zoo.jobs.searching.LocalWorkers", lambda seats: shared)
+        patch.setattr("zoo.jobs.searching.LocalWorkers", hired)
         yield
     close()
 
@@ -218,54 +222,52 @@ def test_folds_are_averaged(tmp_path):
     assert run.card.cross_validation is None  # tested on the experiment's own split
 
 
-def child(home: Path, tuner: str, *words: str) -> subprocess.Popen:
-    (home / "mine.yaml").write_text(json.dumps(experiment(tuner=tuner, seeds=1)))
-    command = [sys.executable, "-m", "zoo", "search", str(home / "mine.yaml"), "--resume", *words]
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tuner", "words"),
+    [
+        ("hyperband", ["train.epochs=4"]),
+        pytest.param("random", ["search.trials=6"], marks=pytest.mark.long),
+        pytest.param("bayesian", ["search.trials=8"], marks=pytest.mark.long),
+    ],
+)
+def test_sigkill_at_any_moment_changes_nothing(tuner, words, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for home in (whole, killed):
+        home.mkdir()
+        (home / "mine.yaml").write_text(json.dumps(experiment(tuner=tuner, seeds=1)))
+    search(whole, words)
+    chance, kills = random.Random(tuner), 0
+    process = child(killed, words)
+    for _ in range(2):
+        try:
+            process.communicate(timeout=chance.uniform(8, 12))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            process = child(killed, words)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert kills
+    for one, other in zip(told(killed), told(whole), strict=True):
+        assert one == other
+    search(killed, words)  # finished: nothing is done
+    assert told(killed) == told(whole)
+    assert len(all_runs(killed / "runs")) == 1
+
+
+def search(home: Path, words: list[str]) -> SearchFolder:
+    return zoo.search(home / "mine.yaml", words, resume=True, searches=home / "searches", runs=home / "runs")
+
+
+def child(home: Path, words: list[str]) -> subprocess.Popen:
+    """The command line, in a process that can be killed."""
+    settings = [word for one in words for word in ("--set", one)]
+    command = [sys.executable, "-m", "zoo", "search", str(home / "mine.yaml"), "--resume", *settings]
     return subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def told(home: Path) -> list:
     (path,) = (home / "searches" / "mine").glob("*")
     return [replace(trial, attempts=0, seconds=0.0) for trial in SearchFolder(path).trials()]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("tuner", "words"),
-    [
-        ("hyperband", ("--set", "train.epochs=4")),
-        pytest.param("random", ("--trials", "6"), marks=pytest.mark.long),
-        pytest.param("bayesian", ("--trials", "8"), marks=pytest.mark.long),
-    ],
-)
-def test_sigkill_at_any_moment_changes_nothing(tuner, words, tmp_path):
-    homes = [tmp_path / "whole", tmp_path / "killed"]
-    for home in homes:
-        home.mkdir()
-    whole = child(homes[0], tuner, *words)
-    said, _ = whole.communicate(timeout=300)
-    assert whole.returncode == 0, said
-    chance, kills = random.Random(tuner), 0
-    while True:
-        process = child(homes[1], tuner, *words)
-        try:
-            process.communicate(timeout=chance.uniform(6, 12))
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-            time.sleep(0.2)
-        else:
-            break
-        if kills == 2:
-            process = child(homes[1], tuner, *words)
-            said, _ = process.communicate(timeout=300)
-            assert process.returncode == 0, said
-            break
-    assert kills
-    assert told(homes[1]) == told(homes[0])
-    again = child(homes[1], tuner, *words)  # finished: nothing is done
-    said, _ = again.communicate(timeout=100)
-    assert again.returncode == 0, said
-    assert told(homes[1]) == told(homes[0])
-    assert len(all_runs(homes[1] / "runs")) == 1

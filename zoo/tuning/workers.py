@@ -28,7 +28,7 @@ class Event:
 
 
 class Workers(Protocol):
-    """Seats, numbered from 0. Local ones share the folder of the search; others are told so by `shares_files`."""
+    """Seats, numbered from 0."""
 
     seats: int
 
