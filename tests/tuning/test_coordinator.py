@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import TUNERS, Pretend, coordinator, iris
+from pretended import TUNERS, Pretend, coordinator, iris
 
 from zoo.config.space import same
 from zoo.config.tunable import load_tunable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import random
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pretended import NO_TORCH
 
 from zoo.config.search import Search
 from zoo.config.space import Point, Space, read_axes, same
@@ -23,7 +23,6 @@ from zoo.errors import ZooError
 from zoo.tuning.oracles import Oracle, Proposal, Wait, make
 from zoo.tuning.trials import COMPLETED, FAILED, PRUNED, RUNNING, Trial
 
-NO_TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the Gaussian process of Optuna needs PyTorch")
 GP = pytest.param("gp", marks=NO_TORCH)
 SLOW_GP = pytest.param("gp", marks=[NO_TORCH, pytest.mark.long])
 SUGGESTING = ["random", "bayesian", "tpe", GP]

@@ -1,0 +1,190 @@
+"""The same trials in three ways that take turns, trial by trial, so that a machine whose speed drifts drifts for all.
+
+`zoo` is a search as the command makes it: coordinator, nursery, worker, folder. When a trial of it has ended, each of the others makes one:
+
+    python benchmarks/search_ways.py bare|keras_tuner [--epochs 25] [--trials 11]
+
+`bare` is a loop that keeps nothing: one process, the data made once, for each point a model built, compiled and fitted, val after each
+epoch, as a search by the best epoch has it. `keras_tuner` is its GridSearch with the same `build`. A line of stdin starts a trial, a line
+of stdout says that it ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+NAME = "digits_cnn"
+VAL_BATCH = 256
+ENDED = "a trial ended\n"
+
+
+def rates(trials: int) -> list[float]:
+    """The points: learning rates around the experiment's, so that all trials cost the same."""
+    return [round(3e-3 * 1.05 ** (place - trials // 2), 8) for place in range(trials)]
+
+
+def experiment(trials: int, epochs: int) -> str:
+    """The YAML of a search over the points."""
+    return f"""dataset: digits
+model: {{name: cnn_small, width: 32, dropout: 0.3}}
+train:
+  epochs: {epochs}
+  threads: 1
+  optimizer: {{name: adamw, learning_rate: 3.0e-3, weight_decay: 4.0e-3, clip_norm: 1.0}}
+  schedule: {{name: cosine, warmup: 0.05}}
+  early_stopping: null
+search:
+  tuner: grid
+  objective: val.loss
+  seeds: 1
+  space: {{train.optimizer.learning_rate: {rates(trials)}}}
+"""
+
+
+class Other:
+    """One of the other ways, in a process of its own. `seconds` are those of its trials, the first with the start of the process."""
+
+    def __init__(self, way: str, trials: int, epochs: int) -> None:
+        self.seconds: list[float] = []
+        words = [sys.executable, __file__, way, "--trials", str(trials), "--epochs", str(epochs)]
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def turn(self) -> None:
+        """Makes one trial."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        began = time.monotonic() if self.seconds else self.began
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        while (line := self.process.stdout.readline()) != ENDED:
+            if not line:
+                raise RuntimeError(f"{self.process.args} ended")
+        self.seconds.append(time.monotonic() - began)
+
+
+class Zoo:
+    """The search, which lets the others take their turns when a trial has ended. It is the `View` of that search, and shows nothing."""
+
+    def __init__(self, *ways: str, trials: int, epochs: int) -> None:
+        self.ways, self.trials, self.epochs = ways, trials, epochs
+        self.seconds: list[float] = []
+        self.others: dict[str, Other] = {}
+
+    def run(self) -> dict[str, list[float]]:
+        """Seconds of each trial by way; the first of each has its start."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{NAME}.yaml"
+            path.write_text(experiment(self.trials, self.epochs))
+            self.began = time.monotonic()
+            from zoo.jobs.searching import search
+
+            search(path, searches=f"{folder}/s", runs=f"{folder}/r", view=lambda found: self)
+        return {"zoo": self.seconds, **{way: other.seconds for way, other in self.others.items()}}
+
+    def __enter__(self) -> Zoo:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for other in self.others.values():
+            other.process.communicate()
+
+    def started(self, trial: Any) -> None: ...
+
+    def best(self, trial: Any) -> None: ...
+
+    def ended(self, trial: Any) -> None:
+        self.seconds.append(time.monotonic() - self.began)
+        for way in self.ways:
+            if way not in self.others:
+                self.others[way] = Other(way, self.trials, self.epochs)
+            self.others[way].turn()
+        self.began = time.monotonic()
+
+
+class Work:
+    """What the two ways below share: data made once, and the model that zoo would build."""
+
+    def __init__(self, epochs: int) -> None:
+        import tensorflow as tf
+
+        from zoo.config import load_experiment
+        from zoo.data import batches, prepare
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        self.experiment, self.epochs = load_experiment(NAME), epochs
+        self.data = prepare(self.experiment.card, "image")
+        self.size = self.experiment.train.batch_size
+        self.steps = -(-len(self.data.encoded["train"]) // self.size)
+        self.train = batches(self.data.encoded["train"], self.size, seed=1)
+        self.val = batches(self.data.encoded["val"], VAL_BATCH)
+
+    def build(self, rate: float) -> Any:
+        import keras
+
+        from zoo import optimizers, registry
+
+        keras.utils.set_random_seed(1)
+        part = self.experiment.train
+        optimizer = part.optimizer.model_copy(update={"learning_rate": rate})
+        model = registry.create_model("cnn_small", input_shape=self.data.input_shape, num_outputs=10, width=32, dropout=0.3)
+        model.compile(
+            optimizers.make(optimizer, part.schedule, steps_per_epoch=self.steps, epochs=self.epochs),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            steps_per_execution=min(16, self.steps),
+            jit_compile=False,
+        )
+        return model
+
+    def fit(self, model: Any) -> float:
+        losses: list[float] = model.fit(self.train, validation_data=self.val, epochs=self.epochs, verbose=0).history["val_loss"]
+        return min(losses)
+
+
+def bare(work: Work, trials: int) -> None:
+    import keras
+
+    for rate in rates(trials):
+        sys.stdin.readline()
+        work.fit(work.build(rate))
+        keras.utils.clear_session()
+        print(ENDED, end="", flush=True)
+
+
+def keras_tuner(work: Work, trials: int) -> None:
+    import keras_tuner
+
+    class Grid(keras_tuner.GridSearch):
+        def pre_create_trial(self) -> None:
+            sys.stdin.readline()
+
+        def on_trial_end(self, trial: Any) -> None:
+            super().on_trial_end(trial)
+            print(ENDED, end="", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = Grid(lambda hp: work.build(hp.Choice("learning_rate", rates(trials))), objective="val_loss", directory=folder)
+        tuner.search(work.train, validation_data=work.val, epochs=work.epochs, verbose=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("way", choices=["bare", "keras_tuner"])
+    parser.add_argument("--trials", type=int, default=11)
+    parser.add_argument("--epochs", type=int, default=25)
+    given = parser.parse_args()
+    {"bare": bare, "keras_tuner": keras_tuner}[given.way](Work(given.epochs), given.trials)
+
+
+if __name__ == "__main__":
+    main()
