@@ -155,9 +155,9 @@ def _children(pid: int) -> list[int]:
 
 
 def _resident(pid: int) -> float:
-    """Megabytes that are not shared with a file or another process: of a copied process, its own."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1000
+    """Megabytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
 
 
 def tuners(quick: bool, rounds: int) -> dict[str, Any]:

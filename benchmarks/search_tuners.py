@@ -13,6 +13,7 @@ from typing import Any
 
 import keras_tuner
 from search_curves import EPOCHS, curve, space_of
+from threadpoolctl import threadpool_limits
 
 from zoo.config.search import Search
 from zoo.config.space import Point
@@ -131,7 +132,7 @@ def plain(task: str, seed: int, epochs: int, name: str) -> Course:
     limits = {"max_epochs": EPOCHS, "hyperband_iterations": 100} if "hyperband" in name else {"max_trials": 10 * epochs}
     oracle = PLAIN[name](objective=keras_tuner.Objective("default_objective", "min"), hyperparameters=hp, seed=seed, **limits)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # of a Gaussian process that has not come to its end
         tuner = Plain(oracle, task, epochs, folder)
         with contextlib.suppress(Spent):

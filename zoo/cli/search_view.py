@@ -109,6 +109,7 @@ def _winner(known: dict[str, Any]) -> Facts:
         ("winner", f"trial {winner.get('number')}: {_scored(known, winner.get('score'))}"),
         ("again", again + flattered),
         ("test", _tested(known)),
+        ("run", str(winner.get("run") or f"none: {winner.get('reason')}")),
     ]
 
 

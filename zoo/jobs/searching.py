@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,11 @@ def _searched(
     _tell_budget(folder.facts["search"], now := settings(tunable)["search"])
     folder.mark(search=now, state="running")
     oracle = oracles.make(tunable.search, tunable.space, tunable.sign, tunable.experiment.train.epochs)
+    keys = ", ".join(tunable.space.keys)
+    log.info("%s    %s for %s over %s, in %s", folder.name, tunable.search.tuner, folder.objective, keys, folder.path)
     with view(folder) if view else nullcontext() as shown:
-        folder.mark(why=Coordinator(folder, tunable, oracle, staff, runs, shown).run())
+        coordinator = Coordinator(folder, tunable, oracle, staff, runs, shown, partial(winner.write_best, folder, tunable))
+        folder.mark(why=coordinator.run())
     best = best_of(folder.trials(), folder.sign)
     if best is None:
         folder.mark(state="failed")
@@ -158,6 +162,7 @@ def _searched(
     winner.write_best(folder, tunable, best)
     known = folder.facts.get("winner") or {}
     if (known.get("number"), known.get("of")) != (best.number, tunable.search.seeds) or "run" not in known:
+        log.info("trial %d is the best: it is trained again with %d fresh seeds, and tested once", best.number, tunable.search.seeds)
         folder.mark(winner=winner.train_again(folder, tunable, best, again, runs))
         winner.write_best(folder, tunable, best)
     folder.mark(state="finished")

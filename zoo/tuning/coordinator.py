@@ -41,7 +41,10 @@ class View(Protocol):
 
 
 class Coordinator:
-    """Runs trials until a budget is spent; a killed one leaves a folder from which another goes on."""
+    """Runs trials until a budget is spent; a killed one leaves a folder from which another goes on.
+
+    `runs` is where runs are that the experiment names; `keep` is told of each trial that is the best so far.
+    """
 
     def __init__(
         self,
@@ -51,8 +54,9 @@ class Coordinator:
         staff: Callable[[], Workers],
         runs: Path,
         view: View | None = None,
+        keep: Callable[[Trial], None] = lambda trial: None,
     ) -> None:
-        self.runs = runs
+        self.runs, self.keep = runs, keep
         self.folder, self.tunable, self.oracle, self.staff, self.view = folder, tunable, oracle, staff, view
         self.search = tunable.search
         self.trials = {trial.number: trial for trial in folder.trials()}
@@ -210,10 +214,13 @@ class Coordinator:
         write_table(self.folder, [self.trials[number] for number in sorted(self.trials)])
         write_events(self.folder, [trial])
         now = best_of(self.ended, self.folder.sign)
+        better = now is not None and now is not before and now.number == trial.number
+        if better:
+            self.keep(trial)
         if self.view:
             self.view.ended(trial)
-            if now is not None and now is not before and now.number == trial.number:
-                self.view.best(now)
+            if better:
+                self.view.best(trial)
 
     def _write(self, trial: Trial) -> Trial:
         self.folder.write(trial)

@@ -19,6 +19,13 @@ from zoo.runs import finite, fsync_folder, held, make_folder, read_json, reason,
 from zoo.tuning.trials import COMPLETED, Trial, read_trial
 
 FILE = "search.json"
+FACTS = {  # that stand in every search.json
+    **dict.fromkeys(("experiment", "dataset", "task", "objective", "direction", "state"), str),
+    **dict.fromkeys(("search", "asked", "card"), dict),
+    **dict.fromkeys(("keys", "axes"), list),
+    "seconds": (int, float),
+    "threads": int,
+}
 BUDGET = ("trials", "time", "epochs", "patience", "failures", "seeds")  # may be changed when a search goes on
 
 
@@ -38,9 +45,10 @@ class SearchFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.facts = read_json(path / FILE)
-        lacking = [key for key in ("experiment", "objective", "direction", "keys", "search", "state") if key not in self.facts]
-        if lacking:
-            raise ZooError(f"{path / FILE} lacks '{lacking[0]}'", "it was changed by hand")
+        for key, kind in FACTS.items():
+            if not isinstance(self.facts.get(key), kind):
+                what = f"has {key}: {self.facts[key]!r}" if key in self.facts else f"lacks '{key}'"
+                raise ZooError(f"{path / FILE} {what}", "it was changed by hand; remove the folder, or put the file back")
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -68,12 +69,29 @@ def read_trial(folder: Path) -> Trial:
         found: Mapping[str, Any] = read_json(path)
         known = {one.name for one in fields(Trial)}
         facts: dict[str, Any] = {key: value for key, value in found.items() if key in known}
-        facts |= {key: tuple(facts[key]) for key in ("knows", "curve") if key in facts}
+        facts["knows"] = tuple(facts.get("knows", ()))
+        facts["curve"] = tuple(math.nan if one is None else one for one in facts.get("curve", ()))  # JSON has no NaN
         trial = Trial(**facts)
-        if not isinstance(trial.number, int) or not isinstance(trial.values, dict) or f"{trial.number:04d}" != folder.name:
-            raise TypeError("it is of another trial")
+        _check(trial, folder.name)
     except ZooError as error:
         raise ZooError(error.what, *error.details, again) from None
     except TypeError as error:
         raise ZooError(f"{path} cannot be read: {error}", "it was changed by hand", again) from None
     return trial
+
+
+def _check(trial: Trial, name: str) -> None:
+    """Raises TypeError where a fact is not of its kind."""
+    if not isinstance(trial.number, int) or not isinstance(trial.values, dict) or f"{trial.number:04d}" != name:
+        raise TypeError("it is of another trial")
+    if trial.state not in (RUNNING, *ENDED):
+        raise TypeError(f"there is no state {trial.state!r}")
+    perhaps = {key: getattr(trial, key) for key in ("score", "epochs", "continues", "params", "place")}
+    always = {"trained": trial.trained, "seconds": trial.seconds, "attempts": trial.attempts}
+    for key, value in [*always.items(), *((key, one) for key, one in perhaps.items() if one is not None)]:
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise TypeError(f"{key} is {value!r}")
+    if not all(isinstance(one, (int, float)) for one in (*trial.knows, *trial.curve)):
+        raise TypeError("knows and curve are lists of numbers")
+    if not isinstance(trial.reason, str | None):
+        raise TypeError(f"reason is {trial.reason!r}")

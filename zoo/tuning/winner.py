@@ -111,7 +111,8 @@ def _measured(folder: SearchFolder, tunable: Tunable, trial: Trial, winner: Mapp
     if "reason" in winner:
         lines.append(f"trained again with a fresh seed it failed: {winner['reason']}")
     packages = f"TensorFlow {version('tensorflow')}, Keras {version('keras')}"
-    return [*lines, f"{folder.facts['threads']} threads a trial, {date.today().isoformat()}; {packages}"]
+    threads = folder.facts["threads"]
+    return [*lines, f"{threads} thread{'s' * (threads > 1)} a trial, {date.today().isoformat()}; {packages}"]
 
 
 def _shown(tunable: Tunable, test: Mapping[str, Any]) -> str | None:
