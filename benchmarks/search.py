@@ -26,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import search_ways as ways
 
+Spent = dict[str, list[tuple[float, float]]]
 TASKS = ["digits", "breast_cancer", "california_housing"]
 
 
@@ -33,33 +34,35 @@ def overhead(quick: bool, rounds: int) -> dict[str, Any]:
     """Seconds a trial, of the first apart: it has the start of the process, and whatever a process does once.
 
     A worker of zoo makes ten trials, then a fresh one takes its seat: behind the first of eleven come ten, with one change of worker.
+    The clock tells of what else the machine does, too; the seconds of all processors (`cpu`) hardly do.
     """
     trials, epochs = (3, 2) if quick else (11, 25)
-    found: dict[str, list[float]] = {}
-    firsts: dict[str, list[float]] = {}
+    found, firsts = Spent(), Spent()
     for turn in range(rounds):
         others = ("bare", "keras_tuner") if turn % 2 else ("keras_tuner", "bare")
-        seconds = ways.Zoo(*others, trials=trials, epochs=epochs).run()
-        for way, ones in seconds.items():
-            found.setdefault(way, []).extend(ones[1:])
+        for way, ones in ways.Zoo(*others, trials=trials, epochs=epochs).run().items():
             firsts.setdefault(way, []).append(ones[0])
-        told = ", ".join(f"{way} {statistics.fmean(ones[1:]):.2f} (first {ones[0]:.1f})" for way, ones in sorted(seconds.items()))
-        print(f"  round {turn + 1}: seconds a trial: {told}; load {os.getloadavg()[0]:.1f}", flush=True)
-    return {beside: _ratios(found, firsts, beside) for beside in ("bare", "keras_tuner")}
+            found.setdefault(way, []).extend(ones[1:])
+            clock, cpu = (statistics.fmean(one[place] for one in ones[1:]) for place in (0, 1))
+            print(
+                f"  round {turn + 1}, {way}: {clock:.2f} s a trial, cpu {cpu:.2f}; the first {ones[0][0]:.1f}, cpu {ones[0][1]:.1f}",
+                flush=True,
+            )
+    print(f"  load {os.getloadavg()[0]:.1f}")
+    return {f"{beside}, {unit}": _ratios(found, firsts, beside, unit) for beside in ("bare", "keras_tuner") for unit in ("clock", "cpu")}
 
 
-def _ratios(found: dict[str, list[float]], firsts: dict[str, list[float]], beside: str) -> dict[str, float]:
-    """Of sums, of medians, and of the whole with the starts; the median pair is spared by what else the machine did."""
-    pairs = [mine / theirs for mine, theirs in zip(found["zoo"], found[beside], strict=True)]
-    whole = {way: sum(found[way]) + sum(firsts[way]) for way in ("zoo", beside)}
+def _ratios(found: Spent, firsts: Spent, beside: str, unit: str) -> dict[str, float]:
+    place = ("clock", "cpu").index(unit)
+    mine, theirs = ([one[place] for one in found[way]] for way in ("zoo", beside))
+    first = [sum(one[place] for one in firsts[way]) for way in ("zoo", beside)]
     figures = {
-        "median_pair": statistics.median(pairs),
-        "sums": sum(found["zoo"]) / sum(found[beside]),
-        "least": min(found["zoo"]) / min(found[beside]),
-        "with_start": whole["zoo"] / whole[beside],
+        "median": statistics.median(one / other for one, other in zip(mine, theirs, strict=True)),
+        "sums": sum(mine) / sum(theirs),
+        "with_first": (sum(mine) + first[0]) / (sum(theirs) + first[1]),
     }
-    told = "median of pairs {median_pair:.3f}, of sums {sums:.3f}, of the quickest {least:.3f}; sums with the first trials {with_start:.3f}"
-    print(f"  zoo/{beside}, {len(pairs)} pairs: {told.format(**figures)}", flush=True)
+    told = "median of {pairs} pairs {median:.3f}, of sums {sums:.3f}, with the first trials {with_first:.3f}"
+    print(f"  zoo/{beside}, {unit}: {told.format(pairs=len(mine), **figures)}", flush=True)
     return figures
 
 
@@ -144,14 +147,10 @@ class Seen:
         return None
 
     def ended(self, trial: Any) -> None:
-        nursery = _children(os.getpid())[0]
+        nursery = ways.children(os.getpid())[0]
         for who, pid in (("coordinator", os.getpid()), ("nursery", nursery)):
             self.sizes[who].append(_resident(pid))
-        self.sizes["worker"] += [_resident(pid) for pid in _children(nursery)[:1]]  # none at the moment when it is replaced
-
-
-def _children(pid: int) -> list[int]:
-    return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
+        self.sizes["worker"] += [_resident(pid) for pid in ways.children(nursery)[:1]]  # none at the moment when it is replaced
 
 
 def _resident(pid: int) -> float:
@@ -191,4 +190,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -50,26 +50,52 @@ search:
 """
 
 
+class Meter:
+    """Counts what a way spends between its turns: seconds of the clock, and of all processors."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.spent = pid, list[tuple[float, float]]()
+        self.begin()
+
+    def begin(self) -> None:
+        self.clock, self.processors = time.monotonic(), _processors(self.pid)
+
+    def end(self) -> None:
+        self.spent.append((time.monotonic() - self.clock, _processors(self.pid) - self.processors))
+
+
+def _processors(pid: int) -> float:
+    """Seconds that a process and its children have computed, those too that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(_processors, children(pid)))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that live."""
+    return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
+
+
 class Other:
-    """One of the other ways, in a process of its own. `seconds` are those of its trials, the first with the start of the process."""
+    """One of the other ways, in a process of its own. Its first trial has the start of the process."""
 
     def __init__(self, way: str, trials: int, epochs: int) -> None:
-        self.seconds: list[float] = []
         words = [sys.executable, __file__, way, "--trials", str(trials), "--epochs", str(epochs)]
-        self.began = time.monotonic()
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.meter = Meter(self.process.pid)
 
     def turn(self) -> None:
         """Makes one trial."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        began = time.monotonic() if self.seconds else self.began
+        if self.meter.spent:
+            self.meter.begin()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         while (line := self.process.stdout.readline()) != ENDED:
             if not line:
-                raise RuntimeError(f"{self.process.args} ended")
-        self.seconds.append(time.monotonic() - began)
+                raise RuntimeError("it ended before its last trial")
+        self.meter.end()
 
 
 class Zoo:
@@ -77,19 +103,18 @@ class Zoo:
 
     def __init__(self, *ways: str, trials: int, epochs: int) -> None:
         self.ways, self.trials, self.epochs = ways, trials, epochs
-        self.seconds: list[float] = []
         self.others: dict[str, Other] = {}
 
-    def run(self) -> dict[str, list[float]]:
-        """Seconds of each trial by way; the first of each has its start."""
+    def run(self) -> dict[str, list[tuple[float, float]]]:
+        """Seconds of each trial by way, of the clock and of the processors; the first of each has its start."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{NAME}.yaml"
             path.write_text(experiment(self.trials, self.epochs))
-            self.began = time.monotonic()
+            self.meter = Meter(os.getpid())
             from zoo.jobs.searching import search
 
             search(path, searches=f"{folder}/s", runs=f"{folder}/r", view=lambda found: self)
-        return {"zoo": self.seconds, **{way: other.seconds for way, other in self.others.items()}}
+        return {"zoo": self.meter.spent, **{way: other.meter.spent for way, other in self.others.items()}}
 
     def __enter__(self) -> Zoo:
         return self
@@ -103,12 +128,12 @@ class Zoo:
     def best(self, trial: Any) -> None: ...
 
     def ended(self, trial: Any) -> None:
-        self.seconds.append(time.monotonic() - self.began)
+        self.meter.end()
         for way in self.ways:
             if way not in self.others:
                 self.others[way] = Other(way, self.trials, self.epochs)
             self.others[way].turn()
-        self.began = time.monotonic()
+        self.meter.begin()
 
 
 class Work:

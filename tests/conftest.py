@@ -12,7 +12,17 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 
-LONGEST = ("test_contract.py", "test_readme.py", "test_backbones.py", "test_resume.py", "test_new.py", "test_wheel.py", "test_training.py")
+LONGEST = (
+    "test_contract.py",
+    "test_readme.py",
+    "test_searching.py",
+    "test_cluster.py",
+    "test_backbones.py",
+    "test_resume.py",
+    "test_new.py",
+    "test_wheel.py",
+    "test_training.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

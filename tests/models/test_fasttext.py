@@ -85,6 +85,7 @@ def test_a_text_may_be_shorter_than_a_run(length):
     assert np.isfinite(model(np.ones((2, length), "int32"))).all()
 
 
+@pytest.mark.long
 def test_it_learns_what_no_bag_of_words_can(tmp_path):
     """`not bad but good` is praise, `not good but bad` is none; both hold the same words."""
     rng, rows = np.random.default_rng(0), []

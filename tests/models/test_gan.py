@@ -417,7 +417,7 @@ def end(child: subprocess.Popen) -> None:
     assert child.returncode == 0, said.decode()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_training_ends_bit_identical(tmp_path):
     """Every weight, moving average, seed and optimizer variable of both networks, and the history."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

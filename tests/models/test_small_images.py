@@ -139,6 +139,7 @@ def test_heads_that_do_not_divide_the_width_are_refused():
         cifar("vit_tiny", width=100)
 
 
+@pytest.mark.long
 def test_an_alexnet_learns_the_digits(tmp_path: Path):
     experiment = tmp_path / "digits_alexnet.yaml"
     experiment.write_text(

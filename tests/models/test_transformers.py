@@ -303,6 +303,7 @@ def test_gpt_learns_a_language_from_its_characters():
     assert nats < 0.9 * -np.log(often).mean()
 
 
+@pytest.mark.long
 def test_one_block_reads_texts_in_their_order(tmp_path):
     """`not bad but good` or `not good but bad`, somewhere: the words of both kinds are the same. Learned by the real `run`."""
     rng, rows = np.random.default_rng(0), ["said,kind"]

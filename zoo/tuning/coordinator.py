@@ -172,7 +172,7 @@ class Coordinator:
         """What a worker is told of a trial."""
         past = None
         if self.search.pruner:  # what was known when it was proposed: the same whenever it is tried again
-            known = [self.trials[number] for number in sorted(trial.knows)]
+            known = [self.trials[number] for number in sorted(trial.knows) if number in self.trials]  # a folder may have been removed
             past = [list(one.curve) for one in known if one.state == COMPLETED]
         continues = str(self.folder.of(trial.continues).resolve()) if trial.continues else None
         told = task_of(self.tunable, self.tunable.at(trial.values), self.folder.of(trial.number), self.folder.facts["threads"], self.runs)
@@ -191,7 +191,7 @@ class Coordinator:
             return
         result = dict(event.result)
         self._check_data(result.pop("data", None))
-        before = self.trials[trial.continues].curve if trial.continues else ()
+        before = self.trials[trial.continues].curve if trial.continues in self.trials else ()
         epochs = result.pop("epochs")
         self._end(replace(trial, **{**result, "curve": tuple(result["curve"])}, trained=max(0, epochs - len(before))))
 

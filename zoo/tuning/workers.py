@@ -63,7 +63,7 @@ class LocalWorkers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, "PYTHONPATH": _path()},
+            env={"TF_FORCE_GPU_ALLOW_GROWTH": "true", **os.environ, "PYTHONPATH": _path()},  # several share a GPU
             start_new_session=True,  # Ctrl-C is for us; what becomes of them we decide
             bufsize=0,
         )
