@@ -27,7 +27,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import search_ways as ways
 
 Spent = dict[str, list[tuple[float, float]]]
-TASKS = ["digits", "breast_cancer", "california_housing"]
 
 
 def overhead(quick: bool, rounds: int) -> dict[str, Any]:
@@ -160,15 +159,21 @@ def _resident(pid: int) -> float:
 
 
 def tuners(quick: bool, rounds: int) -> dict[str, Any]:
-    import search_tuners
-
-    return search_tuners.tuners(TASKS[:1] if quick else TASKS, *((1, 4) if quick else (5, 25)))
+    """One thread, so that the scores are the same wherever and however often it runs."""
+    return _with_one_thread().tuners(quick)
 
 
 def pruning(quick: bool, rounds: int) -> dict[str, Any]:
-    import search_tuners
+    return _with_one_thread().pruning(quick)
 
-    return search_tuners.pruning(TASKS[:1] if quick else TASKS, *((1, 8) if quick else (5, 25)))
+
+def _with_one_thread() -> Any:
+    import search_tuners
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    return search_tuners
 
 
 PARTS = {one.__name__: one for one in (overhead, tuners, pruning, workers, memory)}

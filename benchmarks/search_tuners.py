@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras_tuner
-from search_curves import EPOCHS, curve, space_of
+from search_curves import DATASETS, EPOCHS, curve, space
 from threadpoolctl import threadpool_limits
 
 from zoo.config.search import Search
@@ -29,6 +29,7 @@ PLAIN = {
     "Keras Tuner bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
     "Keras Tuner hyperband": keras_tuner.oracles.HyperbandOracle,
 }
+WHOLE, QUICK = (list(DATASETS), 5, 25), (["diabetes"], 1, 6)  # tasks, seeds, trials
 OTHERS = 100  # seeds of the random searches whose best is to be found: from the same seed the first points would be the same
 PRUNING = {
     "random": {"tuner": "random"},
@@ -57,12 +58,12 @@ class Course:
         return next((spent for spent, best in zip(self.spent, self.best, strict=True) if best <= score), None)
 
 
-def ours(task: str, seed: int, epochs: int, **settings: Any) -> Course:
-    """A search of ours, as the coordinator does it, until so many epochs were trained."""
-    search, space = Search(seed=seed, epochs=epochs, **settings), space_of(task)
+def ours(task: str, seed: int, epochs: int, target: float = -math.inf, **settings: Any) -> Course:
+    """A search of ours, as the coordinator does it, until so many epochs were trained, or a score is found that is as good as `target`."""
+    search = Search(seed=seed, epochs=epochs, **settings)
     needs_optuna(search)
-    oracle, trials, course = oracles.make(search, space, -1, EPOCHS), list[Trial](), Course()
-    while not course.spent or course.spent[-1] < epochs:
+    oracle, trials, course = oracles.make(search, space(), -1, EPOCHS), list[Trial](), Course()
+    while not course.spent or (course.spent[-1] < epochs and course.best[-1] > target):
         began = time.monotonic()
         proposal = oracle.ask(len(trials) + 1, trials)
         course.seconds += time.monotonic() - began
@@ -114,21 +115,21 @@ class Plain(keras_tuner.Tuner):
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
         given = trial.hyperparameters.values
         until, begun = given.get("tuner/epochs", EPOCHS), given.get("tuner/initial_epoch", 0)
-        losses = curve(self.task, _point(self.task, trial.hyperparameters), until)
+        losses = curve(self.task, _point(trial.hyperparameters), until)
         self.course.add(until - begun, min(losses))
         if self.course.spent[-1] >= self.epochs:
             raise Spent
         return min(losses)
 
 
-def _point(task: str, hp: keras_tuner.HyperParameters) -> Point:
-    return {axis.key: declare(hp, axis) for axis in space_of(task).axes}
+def _point(hp: keras_tuner.HyperParameters) -> Point:
+    return {axis.key: declare(hp, axis) for axis in space().axes}
 
 
 def plain(task: str, seed: int, epochs: int, name: str) -> Course:
     """The same by Keras Tuner with its defaults."""
     hp = keras_tuner.HyperParameters()
-    _point(task, hp)
+    _point(hp)
     limits = {"max_epochs": EPOCHS, "hyperband_iterations": 100} if "hyperband" in name else {"max_trials": 10 * epochs}
     oracle = PLAIN[name](objective=keras_tuner.Objective("default_objective", "min"), hyperparameters=hp, seed=seed, **limits)
     began = time.monotonic()
@@ -141,8 +142,9 @@ def plain(task: str, seed: int, epochs: int, name: str) -> Course:
     return tuner.course
 
 
-def tuners(tasks: list[str], seeds: int, trials: int) -> dict[str, Any]:
+def tuners(quick: bool) -> dict[str, Any]:
     """The best val.loss that each tuner finds in the epochs of so many whole trials."""
+    tasks, seeds, trials = QUICK if quick else WHOLE
     epochs, found = trials * EPOCHS, dict[str, dict[str, list[float]]]()
     for task in tasks:
         found[task] = {}
@@ -178,22 +180,23 @@ def _beside_random(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
     return table
 
 
-def pruning(tasks: list[str], seeds: int, trials: int) -> dict[str, Any]:
-    """The epochs that each way spends until it has found what a random search of another seed found in so many whole trials.
+def pruning(quick: bool) -> dict[str, Any]:
+    """The epochs that each way spends until it has found what random search finds in so many whole trials: the median of other seeds.
 
-    Who does not find it in as many epochs as those trials had counts with all of them.
+    Who does not find it in four times the epochs that those trials have counts with all of these.
     """
+    tasks, seeds, trials = QUICK if quick else WHOLE
     whole, found = trials * EPOCHS, dict[str, list[int | None]]()
+    most = 4 * whole
     for task in tasks:
-        for seed in range(1, seeds + 1):
-            target = ours(task, OTHERS + seed, whole, tuner="random").best[-1]
-            for name, settings in PRUNING.items():
-                with _skipped(name):
-                    reached = ours(task, seed, whole, **settings).reached(target)
-                    found.setdefault(name, []).append(reached)
-                    print(f"  {task:20} seed {seed} {name:18} {reached or f'not in {whole}'} epochs for {target:.4f}", flush=True)
-    print(f"\nepochs until another random search's best of {trials} trials is found; who does not find it counts with all {whole}")
-    spent = {name: statistics.fmean(one or whole for one in ones) for name, ones in found.items()}
+        target = statistics.median(ours(task, OTHERS + seed, whole, tuner="random").best[-1] for seed in range(1, seeds + 1))
+        for name, settings in PRUNING.items():
+            with _skipped(name):
+                ones = [ours(task, seed, most, target, **settings).reached(target) for seed in range(1, seeds + 1)]
+                found[name] = found.get(name, []) + ones
+                print(f"  {task:20} {name:18} epochs until {target:.4f}: {' '.join(str(one or 'never') for one in ones)}", flush=True)
+    print(f"\nepochs until random search's usual best of {trials} trials is found; who does not find it counts with {most}")
+    spent = {name: statistics.fmean(one or most for one in ones) for name, ones in found.items()}
     table = dict[str, Any]()
     for name, ones in found.items():
         line = {

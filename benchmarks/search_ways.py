@@ -81,7 +81,14 @@ class Other:
 
     def __init__(self, way: str, trials: int, epochs: int) -> None:
         words = [sys.executable, __file__, way, "--trials", str(trials), "--epochs", str(epochs)]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # as zoo has its workers: Linux shares its processors among sessions first
+        )
         self.meter = Meter(self.process.pid)
 
     def turn(self) -> None:
@@ -142,12 +149,15 @@ class Work:
     def __init__(self, epochs: int) -> None:
         import tensorflow as tf
 
+        from zoo import tasks
         from zoo.config import load_experiment
         from zoo.data import batches, prepare
 
         tf.config.threading.set_intra_op_parallelism_threads(1)
         self.experiment, self.epochs = load_experiment(NAME), epochs
+        assert self.experiment.task is not None
         self.data = prepare(self.experiment.card, "image")
+        self.task = tasks.make(self.experiment.task, self.data.spec["target"], self.data.input_shape)
         self.size = self.experiment.train.batch_size
         self.steps = -(-len(self.data.encoded["train"]) // self.size)
         self.train = batches(self.data.encoded["train"], self.size, seed=1)
@@ -164,8 +174,8 @@ class Work:
         model = registry.create_model("cnn_small", input_shape=self.data.input_shape, num_outputs=10, width=32, dropout=0.3)
         model.compile(
             optimizers.make(optimizer, part.schedule, steps_per_epoch=self.steps, epochs=self.epochs),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            self.task.loss(None),
+            metrics=self.task.metrics(None),
             steps_per_execution=min(16, self.steps),
             jit_compile=False,
         )

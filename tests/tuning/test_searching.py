@@ -63,9 +63,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        patch.setattr(known, "_registered", dict(known._registered))
         __import__("odd_net_of_a_user")
         yield "odd_net"
+    known._registered.pop("odd_net")  # not the whole as it was before: what was imported since is imported once
     sys.modules.pop("odd_net_of_a_user", None)
 
 
@@ -181,6 +181,7 @@ def test_a_training_that_pauses_ends_as_one_that_does_not(tmp_path):
     whole = train(one, runs=tmp_path / "whole")
     paused = train(one, runs=tmp_path / "parts", until=2)
     assert (paused.state, len(paused.history)) == ("interrupted", 2)
+    assert len(train(one, runs=tmp_path / "parts", resume=True, until=2).history) == 2  # asked again, it stays where it is
     assert len(train(one, runs=tmp_path / "parts", resume=True, until=4).history) == 4
     ended = train(one, runs=tmp_path / "parts", resume=True, until=6)
     assert ended.path == paused.path

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo.cli import quiet, search_view, tables
 from zoo.cli.options import Json, Runs, Set
+from zoo.config.search import KERAS_TUNERS
 from zoo.errors import Exit, ZooError
 
 if TYPE_CHECKING:
+    from zoo.jobs.searching import View
     from zoo.tuning import SearchFolder
 
 Experiment = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="An experiment: a name, or a YAML file.", show_default=False)]
@@ -40,10 +44,8 @@ def search(
     if experiment is None:
         raise ZooError("zoo search needs an experiment, or --show and a search's folder", "as in: zoo search digits_cnn --trials 20")
     from zoo.jobs.searching import search as look
-    from zoo.tuning.told import limit
 
     words = [*(settings or ()), *([f"search.trials={trials}"] if trials is not None else [])]
-    quiet.tensorflow()
     with tables.only_document(as_json):
         done = look(
             experiment,
@@ -53,9 +55,17 @@ def search(
             cluster=cluster,
             searches=searches,
             runs=runs,
-            view=None if as_json else lambda folder: search_view.Live(limit(folder), folder.objective, folder.sign),
+            view=partial(_view, as_json=as_json),
         )
     return _told(done, as_json)
+
+
+def _view(folder: SearchFolder, as_json: bool) -> AbstractContextManager[View | None]:
+    from zoo.tuning.told import limit
+
+    if folder.facts["search"]["tuner"] in KERAS_TUNERS:
+        quiet.tensorflow()
+    return nullcontext() if as_json else search_view.Live(limit(folder), folder.objective, folder.sign)
 
 
 def _show(folder: str, as_json: bool, asked: bool) -> int:

@@ -47,7 +47,8 @@ def _way(folder: SearchFolder) -> str:
 
 def _count(known: dict[str, Any]) -> str:
     made = sum(known["trials"].values())
-    of = f"{made} of {tables.several(known['limit'], 'trial')}" if known["limit"] else tables.several(made, "trial")
+    most = known["limit"] or 0
+    of = f"{made} of {tables.several(most, 'trial')}" if most and most >= made else tables.several(made, "trial")
     return f"{of}: {told.made(known['trials'])}" if made else of
 
 
@@ -81,7 +82,8 @@ def facts(known: dict[str, Any]) -> Facts:
     state = f"{known['state']}: {known['why']}" if known["why"] else known["state"]
     spent = f"{told.duration(known['seconds'])}{f', about {told.duration(left)} left' if left is not None else ''}"
     here = shlex.quote(known["best_yaml"] or "")
-    going_on = f"zoo search {shlex.quote(known['experiment'])} --resume" if known["state"] == "interrupted" else ""
+    again = f"zoo search {shlex.quote(known['experiment'])} --resume      with the words that began it, as --set"
+    going_on = again if known["state"] == "interrupted" else ""
     return [
         ("state", state),
         ("time", spent),
@@ -101,6 +103,7 @@ def _scored(known: dict[str, Any], score: float | None) -> str:
 def _winner(known: dict[str, Any]) -> Facts:
     """The winner as the search saw it, trained again, and tested once."""
     winner = known["winner"]
+    earlier = winner.get("earlier") or ()
     fresh, optimism, seeds = told.spread(winner), winner.get("optimism"), len(winner.get("seeds") or ())
     looked = tables.several(known["trials"][COMPLETED], "trial")
     again = f"{fresh} with {tables.several(seeds, 'fresh seed')}" if fresh else ""
@@ -109,6 +112,7 @@ def _winner(known: dict[str, Any]) -> Facts:
         ("winner", f"trial {winner.get('number')}: {_scored(known, winner.get('score'))}"),
         ("again", again + flattered),
         ("test", _tested(known)),
+        ("", f"tested before the search was gone on with: trial {', '.join(map(str, earlier))}" if earlier else ""),
         ("run", str(winner.get("run") or f"none: {winner.get('reason')}")),
     ]
 
@@ -148,7 +152,7 @@ class Live:
 
             console = Console(stderr=True)
             bar = [BarColumn(24)] if console.width >= WIDE and self.total else []
-            columns = (TextColumn("  {task.fields[trial]}", markup=False), *bar, TextColumn("{task.fields[facts]}", markup=False))
+            columns = (TextColumn("  {task.fields[trial]}", markup=False), *bar, TextColumn(" {task.fields[facts]}", markup=False))
             self.line = Progress(*columns, console=console, transient=True)
             self.task = self.line.add_task("", total=self.total, trial="", facts="")
             self.line.start()

@@ -11,6 +11,7 @@ from zoo.config.parts import Part, Seed
 
 TUNERS = ("grid", "random", "bayesian", "hyperband", "tpe", "gp")
 OPTUNA = ("tpe", "gp")  # need the extra
+KERAS_TUNERS = ("random", "bayesian", "hyperband")  # load Keras and TensorFlow
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

@@ -18,7 +18,12 @@ from zoo.errors import ZooError, did_you_mean
 
 DEFAULT_TRIALS = 20
 BESIDE = ("fid_of_val",)  # a yardstick of val and test, not a score
-OF_A_PROCESS = ("train.threads", "train.deterministic")
+FIXED = {  # keys that a space may not have
+    "dataset": "scores on other data cannot be compared",
+    **dict.fromkeys(("search", "goal"), "no training follows it"),
+    "train.keep_best": "a trial keeps the weights of its best epoch by the objective",
+    **dict.fromkeys(("train.threads", "train.deterministic"), "it is of a process, not of a model"),
+}
 
 
 @dataclass(frozen=True)
@@ -182,9 +187,10 @@ def _check(tunable: Tunable, where: Mapping[str, str]) -> None:
         asks = "search.pruner" if search.pruner else "hyperband"
         what = f"{tunable.objective} is measured when a trial has ended, and {asks} asks in between"
         raise ZooError(what, "search for one that training can watch, as val.loss")
-    fixed = next((axis.key for axis in space.axes if axis.key in OF_A_PROCESS), None)
-    if fixed:
-        raise ZooError(f"{where[fixed]}: {fixed} is of a process, not of a model: it cannot be searched for")
+    for key in space.keys:
+        why = FIXED.get(key, FIXED.get(key.partition(".")[0]))
+        if why and (key != "train.keep_best" or tunable.watched):
+            raise ZooError(f"{where[key]}: {key} cannot be searched for: {why}")
     for axis in space.axes:
         above = {space.named[axis.when[0]].key: axis.when[1]} if axis.when else {}
         place = next(said for key, said in where.items() if f"{axis.key}.".startswith(f"{key}."))

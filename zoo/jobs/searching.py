@@ -24,7 +24,7 @@ from zoo.tuning.workers import LocalWorkers, Staff, Workers
 
 log = logging.getLogger("zoo")
 
-Shows = Callable[[SearchFolder], AbstractContextManager[View]]
+Shows = Callable[[SearchFolder], AbstractContextManager[View | None]]
 UNFINISHED = ("running", "interrupted")
 
 
@@ -148,10 +148,10 @@ def _searched(
     folder.trials()  # one that cannot be read is told before anything is written
     _tell_budget(folder.facts["search"], now := settings(tunable)["search"])
     folder.mark(search=now, state="running")
-    oracle = oracles.make(tunable.search, tunable.space, tunable.sign, tunable.experiment.train.epochs)
     keys = ", ".join(tunable.space.keys)
     log.info("%s    %s for %s over %s, in %s", folder.name, tunable.search.tuner, folder.objective, keys, folder.path)
     with view(folder) if view else nullcontext() as shown:
+        oracle = oracles.make(tunable.search, tunable.space, tunable.sign, tunable.experiment.train.epochs)
         coordinator = Coordinator(folder, tunable, oracle, staff, runs, shown, partial(winner.write_best, folder, tunable))
         folder.mark(why=coordinator.run())
     best = best_of(folder.trials(), folder.sign)
@@ -162,7 +162,8 @@ def _searched(
     winner.write_best(folder, tunable, best)
     known = folder.facts.get("winner") or {}
     if (known.get("number"), known.get("of")) != (best.number, tunable.search.seeds) or "run" not in known:
-        log.info("trial %d is the best: it is trained again with %d fresh seeds, and tested once", best.number, tunable.search.seeds)
+        again_with = f"{tunable.search.seeds} fresh seed{'s' * (tunable.search.seeds > 1)}"
+        log.info("trial %d is the best: it is trained again with %s, and tested once", best.number, again_with)
         folder.mark(winner=winner.train_again(folder, tunable, best, again, runs))
         winner.write_best(folder, tunable, best)
     folder.mark(state="finished")

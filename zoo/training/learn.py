@@ -66,6 +66,8 @@ def train(
     if resume and run and run.state == "finished":
         log.info("%s is finished already", run.path)
         return run
+    if resume and run and until is not None and _how_far(run)[0] >= until:
+        return run  # it came so far before whoever had asked was killed
     before = keras.mixed_precision.dtype_policy()
     try:
         return _train(experiment, runs, run, resume, others or runs, Pace(until, watch))

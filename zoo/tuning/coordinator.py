@@ -75,14 +75,21 @@ class Coordinator:
         """The time spent so far, in earlier processes too."""
         return self.spent + time.monotonic() - self.began
 
+    @property
+    def _all_tried(self) -> str:
+        return "the sweep came to its end" if self.search.tuner == "hyperband" else "every point was tried"
+
     def run(self) -> str:
         """Tries until there is nothing left to try; returns why it ended."""
+        best = best_of(self.ended, self.folder.sign)
+        if self.view and best:
+            self.view.best(best)  # of an earlier process
         with self._timed():
             while True:
                 check_stop()
                 self._start_all()
                 if not self.seats:
-                    return self._over() or "every point was tried"
+                    return self._over() or self._all_tried
                 assert self.workers is not None
                 for event in self.workers.wait(LOOKS):
                     self._heard(event)
@@ -113,7 +120,7 @@ class Coordinator:
         if failed >= search.failures:
             return f"{failed} trials failed in a row, the last: {ended[-1].reason}"
         if search.trials is not None and len(self.trials) >= search.trials and not self._unfinished():
-            return f"{search.trials} trials were made"
+            return f"{len(self.trials)} trial{'s' * (len(self.trials) > 1)} {'were' if len(self.trials) > 1 else 'was'} made"
         if self._out_of_time():
             return "the time was over"
         if search.epochs is not None and sum(one.trained for one in ended) >= search.epochs:
@@ -121,7 +128,7 @@ class Coordinator:
         best = best_of(ended, self.folder.sign)
         if search.patience is not None and best is not None and len(ended) - 1 - ended.index(best) >= search.patience:
             return f"{search.patience} trials went by without a better one"
-        return "every point was tried" if self.exhausted else None
+        return self._all_tried if self.exhausted else None
 
     def _out_of_time(self) -> bool:
         return self.search.time is not None and self.seconds >= self.search.time
@@ -190,22 +197,10 @@ class Coordinator:
             self._end(replace(trial, state=FAILED, reason=event.died or f"{event.lost}, {trial.attempts} times"))
             return
         result = dict(event.result)
-        self._check_data(result.pop("data", None))
+        self.folder.check_data(result.pop("data", None))
         before = self.trials[trial.continues].curve if trial.continues in self.trials else ()
         epochs = result.pop("epochs")
         self._end(replace(trial, **{**result, "curve": tuple(result["curve"])}, trained=max(0, epochs - len(before))))
-
-    def _check_data(self, found: str | None) -> None:
-        """Raises ZooError where trials would be compared that saw other data."""
-        known = self.folder.facts.get("data")
-        if found is None or found == known:
-            return
-        if known is not None:
-            raise ZooError(
-                f"the data of '{self.tunable.experiment.card.name}' changed since {self.folder.path} began",
-                "put the old data back, or start a new search without --resume",
-            )
-        self.folder.mark(data=found)
 
     def _end(self, trial: Trial) -> None:
         before = best_of(self.ended, self.folder.sign)

@@ -19,7 +19,7 @@ from zoo.runs import finite, fsync_folder, held, make_folder, read_json, reason,
 from zoo.tuning.trials import COMPLETED, Trial, read_trial
 
 FILE = "search.json"
-FACTS = {  # that stand in every search.json
+FACTS: dict[str, Any] = {  # that stand in every search.json
     **dict.fromkeys(("experiment", "dataset", "task", "objective", "direction", "state"), str),
     **dict.fromkeys(("search", "asked", "card"), dict),
     **dict.fromkeys(("keys", "axes"), list),
@@ -39,7 +39,8 @@ class SearchFolder:
 
     `winner`: `number` of the trial, its `score`, `seeds` (seed -> score of the objective when trained again), `mean`, `std`, `optimism`
     (how much better the search's score is than the mean of the fresh ones, in the direction that is better), `run` (the folder of
-    the run that was tested once), `test` (its test metrics), `baseline` (the same of the baseline).
+    the run that was tested once), `test` (its test metrics), `baseline` (the same of the baseline), `earlier` (the trials that won
+    and were tested before the search was gone on with).
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,6 +90,18 @@ class SearchFolder:
         """Writes facts into search.json."""
         self.facts = {**self.facts, **facts}
         write_json(self.path / FILE, {key: value for key, value in self.facts.items() if key != "format"})
+
+    def check_data(self, found: str | None) -> None:
+        """Raises ZooError where scores would be compared that were made of other data."""
+        known = self.facts.get("data")
+        if found is None or found == known:
+            return
+        if known is not None:
+            raise ZooError(
+                f"the data of '{self.facts['dataset']}' changed since {self.path} began",
+                "put the old data back, or start a new search without --resume",
+            )
+        self.mark(data=found)
 
     def of(self, number: int) -> Path:
         """A trial's folder."""

@@ -22,6 +22,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+LOOKS = 1.0  # seconds of silence before the dead are counted
 TRIALS_A_WORKER = 10  # then it is copied anew: what libraries keep for good stays bounded
 MOST_EXPENDABLE = "1000"  # for Linux, where memory runs out: the trial, not the search
 
@@ -52,7 +53,8 @@ class Nursery:
         """Works until stdin ends."""
         pending = b""
         while True:
-            for key, _ in self.selector.select():
+            ready = self.selector.select(LOOKS)
+            for key, _ in ready:
                 if key.data is not None:
                     self.hear(key.data)
                     continue
@@ -63,12 +65,21 @@ class Nursery:
                 *lines, pending = (pending + said).split(b"\n")
                 for line in lines:
                     self.obey(json.loads(line))
+            if not ready:
+                self.look()
+
+    def look(self) -> None:
+        """Finds the workers that died while a process that they had started holds their pipe."""
+        for seat, worker in list(self.workers.items()):
+            found, status = os.waitpid(worker.pid, os.WNOHANG)
+            if found:
+                self.bury(seat, os.waitstatus_to_exitcode(status))
 
     def obey(self, order: dict[str, Any]) -> None:
         seat = order["seat"]
         if order.get("kill"):
             if seat in self.workers:
-                os.kill(self.workers[seat].pid, signal.SIGKILL)
+                _kill(self.workers[seat].pid)
             return
         if seat not in self.workers:
             self.workers[seat] = self.fork()
@@ -83,6 +94,8 @@ class Nursery:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python warns of threads, which only NumPy's linear algebra has, and ends itself on a fork
             pid = os.fork()
+        with contextlib.suppress(OSError):  # a group of its own: what it starts ends with it; in both, whoever comes first
+            os.setpgid(pid, pid)
         if pid == 0:
             for other in [*(fd for worker in self.workers.values() for fd in (worker.tasks, worker.results)), tasks, results, 0]:
                 os.close(other)
@@ -103,24 +116,37 @@ class Nursery:
                 self.part_from(seat)  # before its seat gets another task
             self.say(seat, result=result)
         if not said:
-            status = self.part_from(seat)
-            if worker.busy:
-                self.say(seat, died=_why(status))
+            self.bury(seat)
 
-    def part_from(self, seat: int) -> int:
-        """Ends a worker, which hears that its tasks end; gives its exit code."""
+    def bury(self, seat: int, status: int | None = None) -> None:
+        """A worker is dead; whoever waits for its result hears of it."""
+        busy = self.workers[seat].busy
+        status = self.part_from(seat, status)
+        if busy:
+            self.say(seat, died=_why(status))
+
+    def part_from(self, seat: int, status: int | None = None) -> int:
+        """Ends a worker, which hears that its tasks end, and what it has started; gives its exit code, if that is not known yet."""
         worker = self.workers.pop(seat)
         self.selector.unregister(worker.results)
         os.close(worker.tasks)
         os.close(worker.results)
-        return os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
+        if status is None:
+            status = os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
+        _kill(worker.pid)
+        return status
 
     def say(self, seat: int, **facts: Any) -> None:
         print(json.dumps({"seat": seat, **facts}), file=self.said, flush=True)
 
     def end(self) -> None:
         for worker in self.workers.values():
-            os.kill(worker.pid, signal.SIGKILL)
+            _kill(worker.pid)
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _why(status: int) -> str:
@@ -158,6 +184,7 @@ def _listen(tasks: int, waiting: list[bytes], there: threading.Semaphore) -> Non
         for line in lines:
             waiting.append(line)
             there.release()
+    _kill(os.getpid())
     os._exit(0)
 
 

@@ -168,7 +168,8 @@ def _honest(folder: SearchFolder, known: Mapping[str, Any]) -> dict[str, Any] | 
         return {"seen": seen, "again": f"No training with a fresh seed tells by how much{why}.", "seeds": {}}
     optimism = winner.get("optimism") or 0.0
     by = f"so the search's score was flattering by {optimism:.2g}." if optimism > 0 else "so here the search's score did not flatter."
-    return {"seen": seen, "again": f"Trained again with {len(seeds)} fresh seeds it reaches {told.spread(winner)}, {by}", "seeds": seeds}
+    fresh = f"{len(seeds)} fresh seed{'s' * (len(seeds) > 1)}"
+    return {"seen": seen, "again": f"Trained again with {fresh} it reaches {told.spread(winner)}, {by}", "seeds": seeds}
 
 
 def _tested(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,14 +177,14 @@ def _tested(known: Mapping[str, Any]) -> dict[str, Any]:
     winner, task = known["winner"] or {}, TASK_FACTS.get(str(known["task"]))
     test, base = winner.get("test") or {}, winner.get("baseline") or {}
     if task is None:
-        return {"baseline": "baseline", "rows": []}
+        return {"baseline": "baseline", "rows": [], "earlier": []}
     names = dict.fromkeys([split_metric(known["objective"])[1], *task.headline, *task.metrics])
     rows = [
         {"name": name, "way": "↑" if task.metrics[name] == "max" else "↓", "value": test[name], "baseline": _number(base.get(name))}
         for name in names
         if name in task.metrics and _number(test.get(name)) is not None
     ]
-    return {"baseline": task.baseline, "rows": rows}
+    return {"baseline": task.baseline, "rows": rows, "earlier": winner.get("earlier") or []}
 
 
 def _number(value: Any) -> float | None:

@@ -88,7 +88,7 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """The dotted keys without `train.` where they stay apart."""
     found = dict(zip(keys, keys, strict=True))
     for key in keys:
-        within = next((one for one in WITHIN if key.startswith(one)), "")
+        within = next((one for one in WITHIN if key.startswith(one) and key != f"{one}name"), "")
         if key.removeprefix(within) not in found.values():
             found[key] = key.removeprefix(within)
     return found

@@ -55,7 +55,7 @@ def try_point(task: Mapping[str, Any]) -> dict[str, Any]:
         except ZooError as error:
             logging.getLogger("zoo").warning("%s", error)
             result = {"state": FAILED, "reason": "; ".join(" ".join(line.split()) for line in (error.what, *error.details[:1]))}
-        except Exception as error:  # whatever a model, a layer or a library does to itself costs this trial only
+        except (Exception, SystemExit) as error:  # whatever a model, a layer or a library does to itself costs this trial only
             traceback.print_exc()
             said = next(iter(str(error).strip().splitlines()), "")[:300]
             out = "out of memory: " if any(word in f"{type(error).__name__} {said}" for word in MEMORY) else ""
@@ -112,7 +112,10 @@ def _take_over(theirs: Path, ours: Path) -> None:
 
 
 def _experiment(task: Mapping[str, Any]) -> Experiment:
-    experiment, card = Experiment.model_validate(task["experiment"]), Card.model_validate(task["card"])
+    told = task["experiment"]
+    if not task["runs"]:  # its run is removed when it ends: nobody would see the event files
+        told = {**told, "train": {**told["train"], "tensorboard": False}}
+    experiment, card = Experiment.model_validate(told), Card.model_validate(task["card"])
     card._name = task["dataset"]
     experiment._name, experiment._card = task["name"], card
     return experiment

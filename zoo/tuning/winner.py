@@ -43,9 +43,14 @@ def train_again(folder: SearchFolder, tunable: Tunable, trial: Trial, staff: Cal
     for one in seeds if tunable.search.folds else seeds[1:]:
         tasks[one] = _task(folder, tunable, trial, one, runs, f"{trial.number:04d}-{one}")
     results = _all(tasks, staff)
+    for result in results.values():
+        folder.check_data(result.get("data"))
     scores = {str(one): results[one]["score"] for one in seeds if results[one]["state"] == COMPLETED}
     tested = results[TESTED] if TESTED in results else results[seeds[0]]
     winner: dict[str, Any] = {"number": trial.number, "score": trial.score, "seeds": scores, "seed": seeds[0], "of": len(seeds)}
+    before = folder.facts.get("winner") or {}
+    tested_before = (*before.get("earlier", ()), *([before["number"]] if "run" in before else []))
+    winner["earlier"] = [one for one in tested_before if one != trial.number]
     failed = [result["reason"] for result in results.values() if result["state"] == FAILED]
     if failed:
         winner["reason"] = failed[0]
@@ -104,6 +109,8 @@ def _measured(folder: SearchFolder, tunable: Tunable, trial: Trial, winner: Mapp
         base = winner["baseline"].get(name)
         beside = f"; {TASK_FACTS[tunable.task].baseline} {base:.4f}" if base is not None else ""
         lines.append(f"measured: test.{name} {winner['test'][name]:.4f} (seed {winner['seed']}{beside})")
+    if winner.get("earlier"):
+        lines.append(f"tested before the search was gone on with: trial {', '.join(map(str, winner['earlier']))}")
     if "mean" in winner:
         seeds = ", ".join(winner["seeds"])
         spread = f" ± {winner['std']:.4f}" if winner["std"] is not None else ""
@@ -111,7 +118,7 @@ def _measured(folder: SearchFolder, tunable: Tunable, trial: Trial, winner: Mapp
     if "reason" in winner:
         lines.append(f"trained again with a fresh seed it failed: {winner['reason']}")
     packages = f"TensorFlow {version('tensorflow')}, Keras {version('keras')}"
-    threads = folder.facts["threads"]
+    threads = tunable.experiment.train.threads or folder.facts["threads"]
     return [*lines, f"{threads} thread{'s' * (threads > 1)} a trial, {date.today().isoformat()}; {packages}"]
 
 
