@@ -156,6 +156,6 @@ class Checkpoint(keras.callbacks.Callback):
         states = {name: callback.state() for name, callback in self.stateful.items()}
         values = [keras.ops.convert_to_numpy(variable) for variable in state_of(self.whole)]
         stopped = bool(self.model.stop_training) and states.get("paced", {}).get("over") != "paused"
+        self.history.write(self.folder / "history.csv")  # first: whoever finds the snapshot of an epoch finds its row, too
         Snapshot(epoch, stopped, values, self.best.weights, states, self.phase).write(self.folder)
-        self.history.write(self.folder / "history.csv")
         self.written_at = time.monotonic()
