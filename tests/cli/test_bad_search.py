@@ -36,7 +36,7 @@ SPACES = {
     "no space": ("{}", "the space has one point", ""),
     "no range": ("{model.width: 32}", "32 is no space", "{log: [1.0e-4, 1.0e-2]}"),
     "unknown range": ("{model.width: {itn: [8, 32]}}", "a range has one of int, float, log, log_int", "did you mean: int"),
-    "of a process": ("{train.threads: [1, 2]}", "train.threads is of a process", ""),
+    "of a process": ("{train.threads: [1, 2]}", "train.threads cannot be searched for: it is of a process", ""),
 }
 SEARCHES = {
     "unknown metric": (("search.objective=val.acuracy",), "'val.acuracy' is no metric of classification to search for", "val.accuracy"),
@@ -122,6 +122,16 @@ def test_a_corrupt_trial_file(refused, begun):
     assert "cannot be read" in refused("search", "--show", str(begun.path))
     (begun.of(1) / "trial.json").write_text('{"format": 1, "number": 2, "values": {}}')
     assert "of another trial" in refused("search", "--show", str(begun.path))
+
+
+def test_an_old_search_that_cannot_be_read_keeps_nobody_from_a_new_one(zoo, begun):
+    (begun.path / "search.json").write_text("{")
+    done = zoo(
+        "search", "iris_mlp", "--set", "search.time=1e-6", "--set", "search.tuner=grid", "--set", "search.space={model.dropout: [0, 0.1]}"
+    )
+    assert "search.json cannot be read" in done.err
+    assert done.code == 3  # there was no time for a trial
+    assert zoo("search", "iris_mlp", "--trials", "3", "--resume").code == 2
 
 
 def test_a_folder_of_another_experiment(refused, begun):

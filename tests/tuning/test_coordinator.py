@@ -108,6 +108,19 @@ def test_failures_cost_their_trial_only_and_too_many_in_a_row_end_the_search(tri
     assert why == "3 trials failed in a row, the last: why not"
 
 
+def test_a_trial_that_hangs_fails_when_its_time_is_over(tried, monkeypatch):
+    wait = Pretend.wait
+
+    def hanging(self, seconds):
+        busy = [int(task["folder"][-4:]) for task in self.busy.values()]
+        return [] if busy == [2] and not self.killed else wait(self, seconds)
+
+    monkeypatch.setattr(Pretend, "wait", hanging)
+    folder, _ = tried(tuner="random", trials=3, trial_time=0.05)
+    assert [trial.state for trial in folder.trials()] == ["completed", "failed", "completed"]
+    assert folder.trials()[1].reason == "it took longer than search.trial_time: 0.05 s"
+
+
 def test_values_that_do_not_go_together_fail_their_trial(tried, monkeypatch):
     from zoo.config.tunable import Tunable
 

@@ -38,6 +38,7 @@ class Search(Part):
         trials: at most so many; default: 20, of a grid all its points, of hyperband one sweep.
         time: at most so long in all, in seconds or as `30m`, `1h30m`. Trials that run then are stopped; a later one goes on with them.
         epochs: no trial starts once so many epochs were trained in all.
+        trial_time: a trial that takes longer fails.
         patience: ends after so many finished trials without a better one.
         objective: a metric of val; default: the goal's, else what the kept weights are chosen by.
         space: dotted key -> a list of choices, `{int: [16, 128], step: 16}`, `{float: [0, 0.5]}`, `{log: [1.0e-4, 1.0e-2]}`,
@@ -54,6 +55,7 @@ class Search(Part):
     tuner: Literal["grid", "random", "bayesian", "hyperband", "tpe", "gp"] = "bayesian"
     trials: PositiveInt | None = None
     time: Seconds | None = None
+    trial_time: Seconds | None = None
     epochs: PositiveInt | None = None
     patience: PositiveInt | None = None
     objective: str | None = None

@@ -103,7 +103,7 @@ def _maker(workers: int, cluster: str | None) -> Callable[[], Workers]:
 def _folder(root: Path, tunable: Tunable, resume: bool, workers: int, cluster: str | None) -> SearchFolder:
     """The search to go on with, or a new one."""
     name, now = tunable.experiment.name, _identity(settings(tunable))
-    before = all_searches(root, name)
+    before = _before(root, name, resume)
     same = [one for one in before if _identity(one.facts) == now]
     if resume and same:
         return same[0]
@@ -116,6 +116,17 @@ def _folder(root: Path, tunable: Tunable, resume: bool, workers: int, cluster: s
         if one.state in UNFINISHED and not held(one.path):
             log.warning("note: %s stopped after %d trials; add --resume to finish it. Starting a new search.", one.path, _ended(one))
     return create(root, tunable, _threads(workers, cluster))
+
+
+def _before(root: Path, name: str, resume: bool) -> list[SearchFolder]:
+    """The earlier searches of a name; who starts a new one needs none of them."""
+    try:
+        return all_searches(root, name)
+    except ZooError as error:
+        if resume:
+            raise
+        log.warning("note: %s", error.what)
+        return []
 
 
 def _identity(facts: Mapping[str, Any]) -> dict[str, Any]:

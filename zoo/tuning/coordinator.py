@@ -61,6 +61,8 @@ class Coordinator:
         self.search = tunable.search
         self.trials = {trial.number: trial for trial in folder.trials()}
         self.seats: dict[int, int] = {}  # seat -> trial
+        self.starts: dict[int, float] = {}  # of trials of this process
+        self.slow: set[int] = set()
         self.workers: Workers | None = None
         self.began, self.spent = time.monotonic(), float(folder.facts["seconds"])
         self.exhausted = False
@@ -93,6 +95,7 @@ class Coordinator:
                 assert self.workers is not None
                 for event in self.workers.wait(LOOKS):
                     self._heard(event)
+                self._kill_slow(self.workers)
                 if self._out_of_time() and self.seats:
                     self._stop_all(self.workers)
                     return "the time was over"
@@ -133,6 +136,14 @@ class Coordinator:
     def _out_of_time(self) -> bool:
         return self.search.time is not None and self.seconds >= self.search.time
 
+    def _kill_slow(self, workers: Workers) -> None:
+        """Kills each trial that takes too long; it fails when its seat says that it died."""
+        limit = self.search.trial_time
+        for seat, number in self.seats.items():
+            if limit is not None and number not in self.slow and time.monotonic() - self.starts[number] >= limit:
+                self.slow.add(number)
+                workers.kill(seat)
+
     def _unfinished(self) -> list[Trial]:
         """Trials that a killed or stopped search left, and nobody runs now."""
         return [one for number, one in sorted(self.trials.items()) if not one.ended and number not in self.seats.values()]
@@ -172,7 +183,7 @@ class Coordinator:
             self._end(replace(trial, state=FAILED, reason=" ".join(error.what.split())))
             return
         assert self.workers is not None
-        self.seats[seat] = trial.number
+        self.seats[seat], self.starts[trial.number] = trial.number, time.monotonic()
         self.workers.start(seat, task)
 
     def task(self, trial: Trial) -> dict[str, Any]:
@@ -194,7 +205,8 @@ class Coordinator:
             log.warning("note: trial %d was lost: %s; it is tried again", number, event.lost)
             return
         if event.result is None:
-            self._end(replace(trial, state=FAILED, reason=event.died or f"{event.lost}, {trial.attempts} times"))
+            slow = f"it took longer than search.trial_time: {self.search.trial_time:g} s" if number in self.slow else None
+            self._end(replace(trial, state=FAILED, reason=slow or event.died or f"{event.lost}, {trial.attempts} times"))
             return
         result = dict(event.result)
         self.folder.check_data(result.pop("data", None))

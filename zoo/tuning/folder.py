@@ -26,7 +26,7 @@ FACTS: dict[str, Any] = {  # that stand in every search.json
     "seconds": (int, float),
     "threads": int,
 }
-BUDGET = ("trials", "time", "epochs", "patience", "failures", "seeds")  # may be changed when a search goes on
+BUDGET = ("trials", "time", "trial_time", "epochs", "patience", "failures", "seeds")  # may be changed when a search goes on
 
 
 class SearchFolder:

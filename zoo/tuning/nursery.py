@@ -78,7 +78,7 @@ class Nursery:
     def obey(self, order: dict[str, Any]) -> None:
         seat = order["seat"]
         if order.get("kill"):
-            if seat in self.workers:
+            if seat in self.workers and self.workers[seat].busy:  # else its result is on its way
                 _kill(self.workers[seat].pid)
             return
         if seat not in self.workers:

@@ -29,6 +29,7 @@ from zoo.tuning.trials import COMPLETED, FAILED, PRUNED
 
 LOG = "trial.log"
 RUN = "run"  # the folder of its run, or of one a fold
+FLOATX = keras.config.floatx()
 MEMORY = ("ResourceExhausted", "MemoryError", "OOM when allocating")
 
 
@@ -47,6 +48,7 @@ def try_point(task: Mapping[str, Any]) -> dict[str, Any]:
         winner `run`, the folder of its evaluated run.
     """
     began = time.monotonic()
+    keras.config.set_floatx(FLOATX)  # an earlier trial of this worker may have changed it
     folder = Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     with _logged(folder / LOG):

@@ -96,7 +96,7 @@ class LocalWorkers:
             if pipe:
                 pipe.close()
         try:
-            self.process.wait(10)
+            self.process.wait(3)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
