@@ -278,7 +278,7 @@ real_files = pytest.mark.skipif("ZOO_DATA_DIR" not in os.environ, reason="ZOO_DA
 
 @real_files
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] if name == "cifar10_10k" else []) for name in REAL])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] if name in ("cifar10_10k", "imdb") else []) for name in REAL])
 def test_a_card_reads_its_real_files(name, request, monkeypatch):
     if name in ("cifar10_10k", "imdb"):
         monkeypatch.setenv("ZOO_DATA_DIR", str(request.getfixturevalue("unpacked")))
