@@ -52,6 +52,7 @@ def odd_net(input_shape, num_outputs, *, mood="fine", width=4):
     return keras.Model(inputs, outputs)
 '''
 TRAIN = {"epochs": 3, "batch_size": 32, "early_stopping": None, "tensorboard": False, "threads": 1}
+HERE = {"search": None, "train.threads": None}  # in this process TensorFlow may run already, with the threads that it has
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_a_model_of_a_script_is_refused(odd, monkeypatch, tmp_path):
 
 
 def test_a_training_that_pauses_ends_as_one_that_does_not(tmp_path):
-    one = load_experiment(experiment(), {"train.epochs": 6, "train.schedule": "cosine", "search": None})
+    one = load_experiment(experiment(), {**HERE, "train.epochs": 6, "train.schedule": "cosine"})
     whole = train(one, runs=tmp_path / "whole")
     paused = train(one, runs=tmp_path / "parts", until=2)
     assert (paused.state, len(paused.history)) == ("interrupted", 2)
@@ -192,7 +193,7 @@ def test_a_training_that_pauses_ends_as_one_that_does_not(tmp_path):
 
 
 def test_who_watches_a_training_ends_it(tmp_path):
-    one = load_experiment(experiment(), {"search": None})
+    one = load_experiment(experiment(), HERE)
     run = train(one, runs=tmp_path, watch=lambda history: len(history["val_loss"]) == 2)
     assert (run.state, len(run.history)) == ("finished", 2)
     assert train(one, runs=tmp_path, resume=True).path == run.path
