@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def environment(folder: Path) -> Environment:
-    """Templates of a folder, which may include those that lie here (`style.html`)."""
+    """Templates of a folder, which may include those that lie here (`style.html`, `commands.html`)."""
     found = Environment(
         loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,

@@ -13,6 +13,7 @@ from zoo.config import Card, Experiment, load_card, load_experiment
 from zoo.config.load import absolute
 from zoo.errors import ZooError
 from zoo.runs import UNFINISHED, Run, all_runs, held, home, read_json
+from zoo.tuning.folder import BEST, FILE
 
 log = logging.getLogger("zoo")
 
@@ -30,7 +31,7 @@ def open_experiment(what: What, overrides: Overrides = ()) -> Experiment:
         path = Path(what)
         if path.name == "experiment.yaml" and path.with_name("run.json").is_file():
             return load_experiment(Run(path.parent).experiment, overrides)
-        if path.name == "best.yaml" and path.with_name("search.json").is_file():
+        if path.name == BEST and path.with_name(FILE).is_file():
             return load_experiment(_best(path), overrides)
         if path.suffix not in {".yaml", ".yml"} and str(what) not in shelf.names("experiments"):
             _explain(str(what))
@@ -40,7 +41,7 @@ def open_experiment(what: What, overrides: Overrides = ()) -> Experiment:
 def _best(path: Path) -> Experiment:
     """What a search has found, under the name of the experiment that was searched."""
     found = load_experiment(path)
-    found._name = str(read_json(path.with_name("search.json"))["experiment"])
+    found._name = str(read_json(path.with_name(FILE))["experiment"])
     return found
 
 

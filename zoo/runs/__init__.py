@@ -16,7 +16,7 @@ from zoo.runs.files import (
     write_json,
     write_text,
 )
-from zoo.runs.folder import UNFINISHED, Run, all_runs, create, find
+from zoo.runs.folder import UNFINISHED, Run, all_runs, create, find, place
 from zoo.runs.machine import cores
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "home",
     "locked",
     "make_folder",
+    "place",
     "read_json",
     "reason",
     "sweep",

@@ -183,7 +183,7 @@ def create(root: Path, experiment: Experiment, card: Card, facts: dict[str, Any]
         write_json(building / "data.json", data, indent=None)
         known = {"experiment": experiment.name, "dataset": card.name, "state": "running", **facts}
         write_json(building / "run.json", known)
-        path = _place(building, parent, stamp)
+        path = place(building, parent, stamp, "a run")
     except OSError as error:
         raise ZooError(f"cannot make a run folder in {parent}: {error.strerror}", reason(error)) from error
     finally:
@@ -191,8 +191,8 @@ def create(root: Path, experiment: Experiment, card: Card, facts: dict[str, Any]
     return Run(path)
 
 
-def _place(building: Path, parent: Path, stamp: str) -> Path:
-    """Renames to the first free name of this second."""
+def place(building: Path, parent: Path, stamp: str, what: str) -> Path:
+    """Renames a folder that was made to the first free name of this second. Raises ZooError, with `what` it is, where none is free."""
     for count in range(1, 1000):
         path = parent / (stamp if count == 1 else f"{stamp}-{count}")
         if path.exists():
@@ -203,7 +203,7 @@ def _place(building: Path, parent: Path, stamp: str) -> Path:
             continue
         fsync_folder(parent)
         return path
-    raise ZooError(f"no free name for a run in {parent}")
+    raise ZooError(f"no free name for {what} in {parent}")
 
 
 def all_runs(root: Path, name: str | None = None) -> list[Run]:

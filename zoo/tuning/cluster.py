@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.tuning.outpost import LOG
+from zoo.tuning.trials import LOG
 from zoo.tuning.workers import Event, LocalWorkers
 
 log = logging.getLogger("zoo")

@@ -215,13 +215,12 @@ class Coordinator:
         self._end(replace(trial, **{**result, "curve": tuple(result["curve"])}, trained=max(0, epochs - len(before))))
 
     def _end(self, trial: Trial) -> None:
-        before = best_of(self.ended, self.folder.sign)
         trial = self._write(replace(trial, place=len(self.ended) + 1))
         self.folder.mark(seconds=round(self.seconds, 3))
         write_table(self.folder, [self.trials[number] for number in sorted(self.trials)])
         write_events(self.folder, [trial])
-        now = best_of(self.ended, self.folder.sign)
-        better = now is not None and now is not before and now.number == trial.number
+        best = best_of(self.ended, self.folder.sign)
+        better = best is not None and best.number == trial.number
         if better:
             self.keep(trial)
         if self.view:

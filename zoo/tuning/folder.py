@@ -15,10 +15,11 @@ from zoo.config.load import absolute
 from zoo.config.space import Axis, Space
 from zoo.config.tunable import Tunable
 from zoo.errors import ZooError
-from zoo.runs import finite, fsync_folder, held, make_folder, read_json, reason, sweep, write_json, write_text
+from zoo.runs import finite, fsync_folder, held, make_folder, place, read_json, reason, sweep, write_json, write_text
 from zoo.tuning.trials import COMPLETED, Trial, read_trial
 
 FILE = "search.json"
+BEST = "best.yaml"
 FACTS: dict[str, Any] = {  # that stand in every search.json
     **dict.fromkeys(("experiment", "dataset", "task", "objective", "direction", "state"), str),
     **dict.fromkeys(("search", "asked", "card"), dict),
@@ -165,13 +166,7 @@ def create(root: Path, tunable: Tunable, threads: int) -> SearchFolder:
         (building / "trials").mkdir(parents=True)
         write_text(building / "experiment.yaml", yamls.dump(tunable.document.value))
         write_json(building / FILE, {**settings(tunable), "threads": threads, "seconds": 0.0, "state": "running"})
-        for count in range(1, 1000):
-            path = parent / (stamp if count == 1 else f"{stamp}-{count}")
-            if not path.exists():
-                building.rename(path)
-                fsync_folder(parent)
-                return SearchFolder(path)
-        raise ZooError(f"no free name for a search in {parent}")
+        return SearchFolder(place(building, parent, stamp, "a search"))
     except OSError as error:
         raise ZooError(f"cannot make a search folder in {parent}: {error.strerror}", reason(error)) from error
     finally:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.runs import sweep
+from zoo.tuning.trials import LOG
 from zoo.tuning.workers import LocalWorkers
 
-LOG = "trial.log"
 LONGEST_LOG = 200_000  # bytes that come back
 LOOKS = 60.0
 

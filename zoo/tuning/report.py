@@ -19,7 +19,7 @@ from zoo.tuning.folder import SearchFolder
 from zoo.tuning.importance import Importance, importance
 from zoo.tuning.scales import short_keys, written
 from zoo.tuning.table import one_line
-from zoo.tuning.trials import COMPLETED, Trial
+from zoo.tuning.trials import COMPLETED, LOG, Trial
 
 FILE = "report.html"
 BEST = 20  # trials in the table
@@ -71,9 +71,7 @@ def render(folder: SearchFolder) -> str:
             silent=weights.why if trials else None,
             table=_table(folder, looked.best),
             completed=len(looked.best),
-            failures=[
-                {**one, "named": _named(one["trials"]), "log": f"trials/{one['trials'][0]:04d}/{told.LOG}"} for one in known["failed"]
-            ],
+            failures=[{**one, "named": _named(one["trials"]), "log": f"trials/{one['trials'][0]:04d}/{LOG}"} for one in known["failed"]],
             sections=_sections(folder, known),
             commands=_commands(folder, known),
         )

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.runs import finite
-from zoo.tuning.folder import SearchFolder, best_of
+from zoo.tuning.folder import BEST, SearchFolder, best_of
 from zoo.tuning.scales import counts
 from zoo.tuning.table import one_line
-from zoo.tuning.trials import FAILED, Trial
-
-BEST = "best.yaml"
-LOG = "trial.log"
+from zoo.tuning.trials import FAILED, LOG, Trial
 
 
 def summary(folder: SearchFolder, trials: Sequence[Trial] | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.runs import read_json, write_json
 
 FILE = "trial.json"
+LOG = "trial.log"
 RUNNING, COMPLETED, PRUNED, FAILED = "running", "completed", "pruned", "failed"
 ENDED = (COMPLETED, PRUNED, FAILED)
 

@@ -25,9 +25,8 @@ from zoo.evaluation import evaluate, val_metrics
 from zoo.runs import Run
 from zoo.training import train
 from zoo.tuning.pruning import Pruner
-from zoo.tuning.trials import COMPLETED, FAILED, PRUNED
+from zoo.tuning.trials import COMPLETED, FAILED, LOG, PRUNED
 
-LOG = "trial.log"
 RUN = "run"  # the folder of its run, or of one a fold
 FLOATX = keras.config.floatx()
 MEMORY = ("ResourceExhausted", "MemoryError", "OOM when allocating")
@@ -98,7 +97,9 @@ def _tried(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "reason": f"worse than the median of the earlier trials at epoch {len(curves[0])}" if hopeless else None,
     }
     if task["runs"]:
-        return {**result, "run": str(evaluate(runs[0]).path) if not runs[0].evaluated else str(runs[0].path)}
+        if not runs[0].evaluated:
+            evaluate(runs[0])
+        return {**result, "run": str(runs[0].path)}
     if task["epochs"] is None:
         shutil.rmtree(folder / RUN, ignore_errors=True)  # nobody goes on with it; the winner is trained again
     return result

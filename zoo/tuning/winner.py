@@ -5,7 +5,6 @@ The best of many scores is flattering: among equal settings it is the luckiest. 
 
 from __future__ import annotations
 
-import logging
 import statistics
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -19,13 +18,12 @@ from zoo.config.tunable import Tunable
 from zoo.runs import Run, write_text
 from zoo.runs.stopping import check_stop
 from zoo.tuning.coordinator import LOOKS, task_of
-from zoo.tuning.folder import SearchFolder
-from zoo.tuning.trials import COMPLETED, FAILED, PRUNED, Trial
+from zoo.tuning.folder import BEST, SearchFolder
+from zoo.tuning.scales import counts
+from zoo.tuning.told import made
+from zoo.tuning.trials import COMPLETED, FAILED, RUNNING, Trial
 from zoo.tuning.workers import Workers
 
-log = logging.getLogger("zoo")
-
-BEST = "best.yaml"
 TESTED = "tested"
 
 
@@ -99,8 +97,7 @@ def write_best(folder: SearchFolder, tunable: Tunable, trial: Trial) -> None:
 
 def _measured(folder: SearchFolder, tunable: Tunable, trial: Trial, winner: Mapping[str, Any]) -> list[str]:
     trials = folder.trials()
-    counts = {state: sum(one.state == state for one in trials) for state in (COMPLETED, PRUNED, FAILED)}
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    told = made({**counts(trials), RUNNING: 0})
     lines = [f"trial {trial.number}, the best of {len(trials)} ({told}) by {folder.objective}, tuner {tunable.search.tuner}"]
     if not winner:
         return [*lines, f"{folder.objective} {trial.score:.4f} in the search; not trained again yet: a score that was chosen is flattering"]
